@@ -1,0 +1,58 @@
+/*
+ * model/base/arena.c
+ *	  One allocation, many slices.
+ */
+#include "model/base/arena.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/base/checked.h"
+
+size_t
+mmrd_arena_plan(mmrd_arena *arena, size_t n_bytes)
+{
+	const size_t offset = arena->n_bytes;
+	size_t end;
+
+	if (!mmrd_size_add(offset, n_bytes, &end) ||
+	    !mmrd_size_add(end, MMRD_ALIGNMENT - 1, &end))
+		arena->overflowed = true;
+	else
+		arena->n_bytes = end & ~(size_t) (MMRD_ALIGNMENT - 1);
+	return offset;
+}
+
+mmrd_status
+mmrd_arena_allocate(mmrd_arena *arena, size_t limit_bytes, mmrd_error *err)
+{
+	if (arena->overflowed ||
+	    (limit_bytes != 0 && arena->n_bytes > limit_bytes))
+	{
+		mmrd_fail(err, MMRD_LIMIT_EXCEEDED, "not enough memory allowed");
+		return mmrd_detail(err, "%.0f MB are needed, %.0f MB are allowed.",
+		                   (double) arena->n_bytes / 1e6,
+		                   (double) limit_bytes / 1e6);
+	}
+	if (arena->n_bytes > 0)
+	{
+		arena->block = aligned_alloc(MMRD_ALIGNMENT, arena->n_bytes);
+		if (arena->block == NULL)
+			return mmrd_fail_memory(err, (double) arena->n_bytes);
+	}
+	return MMRD_OK;
+}
+
+void *
+mmrd_arena_at(const mmrd_arena *arena, size_t offset)
+{
+	return arena->block + offset;
+}
+
+void
+mmrd_arena_clear(mmrd_arena *arena)
+{
+	free(arena->block);
+	memset(arena, 0, sizeof(*arena));
+}
