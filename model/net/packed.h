@@ -29,11 +29,6 @@ mmrd_status mmrd_packed_build(const mmrd_config *config,
                               mmrd_tensor_lookup lookup, void *context,
                               void *block, mmrd_error *err);
 
-/* A lookup over weights in memory: context is the mmrd_weights *. */
-mmrd_status mmrd_weights_lookup(void *context, const char *name,
-                                mmrd_tensor *out, bool *found,
-                                mmrd_error *err);
-
 /* The configuration the block was built for. */
 const mmrd_config *mmrd_packed_config(const void *block);
 

@@ -73,6 +73,21 @@ void mmrd_weights_free(mmrd_weights *weights);
 /* Index of a tensor, or -1. */
 int mmrd_weights_find(const mmrd_weights *weights, const char *name);
 
+/* Where element k (in file order) lies among the tensor's own values. */
+size_t mmrd_tensor_place(const mmrd_tensor_info *info, size_t k);
+
+/* The largest tensor's count. */
+size_t mmrd_weights_largest(const mmrd_weights *weights);
+
+/*
+ * Fetch one tensor by a name (which may differ from info's), check its shape
+ * and its values, and convert: out gets info->count floats in file order.
+ * Failures as mmrd_weights_load().
+ */
+mmrd_status mmrd_tensor_fetch(const mmrd_tensor_info *info, const char *name,
+                              mmrd_tensor_lookup lookup, void *context,
+                              float *out, mmrd_error *err);
+
 /* Copy one tensor in file order: count floats to or from the caller's array.
  */
 void mmrd_weights_get(const mmrd_weights *weights, int index, float *out);
@@ -121,5 +136,19 @@ mmrd_status mmrd_arch_infer(mmrd_tensor_lookup lookup, void *context,
  * without "teacher." and "rgb."; NULL for every other tensor.
  */
 const char *mmrd_teacher_tensor_name(const mmrd_weights *weights, int index);
+
+/*
+ * A lookup over weights in memory, for mmrd_packed_build(): context is a
+ * mmrd_weights_source whose buffer has room for mmrd_weights_largest().
+ */
+typedef struct mmrd_weights_source
+{
+	const mmrd_weights *weights;
+	float *buffer;
+} mmrd_weights_source;
+
+mmrd_status mmrd_weights_lookup(void *context, const char *name,
+                                mmrd_tensor *out, bool *found,
+                                mmrd_error *err);
 
 #endif /* MMRD_WEIGHTS_H */

@@ -1,0 +1,59 @@
+/*
+ * model/kernel/conv.h
+ *	  Two-dimensional convolutions without bias, forward and backward.
+ *
+ * Letters: N images, C channels in, O out, H x W in, OH x OW out, K kernel
+ * side.  Maps are (N, H, W, C), a pixel's channels contiguous, ld floats from
+ * one pixel to the next (ld >= C: a map may be a range of channels of a wider
+ * one); rows and images follow each other without gaps.  Weights are
+ * (K, K, C, O).  The transposed kind is 2x2 with stride 2, weights
+ * (C, 2, 2, O), y[2h+a, 2w+b] = sum_c x[h, w, c] * w[c, a, b].
+ *
+ * work is scratch memory of mmrd_conv_work(shape) floats for each thread of
+ * mmrd_threads().  Results have the same bits for any number of threads.
+ * Arrays do not overlap unless said.
+ */
+#ifndef MMRD_CONV_H
+#define MMRD_CONV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "model/kernel/affine.h"
+
+typedef struct mmrd_conv_shape
+{
+	int N, H, W, C;
+	int O, K, stride, pad;
+	int OH, OW;
+	int x_ld, y_ld;
+	bool transposed; /* K 2, stride 2, pad 0, OH 2H, OW 2W */
+} mmrd_conv_shape;
+
+/* Floats of scratch memory a thread needs, for all four functions. */
+size_t mmrd_conv_work(const mmrd_conv_shape *s);
+
+/* y = e(conv(x, w)); e NULL: no epilogue. */
+void mmrd_conv_forward(const mmrd_conv_shape *s, const float *x,
+                       const float *w, const mmrd_epilogue *e, float *y,
+                       float *work);
+
+/* dx = gradient by x; added to dx when accumulate, else written.  dx has
+ * x_ld, dy has y_ld. */
+void mmrd_conv_backward_input(const mmrd_conv_shape *s, const float *dy,
+                              const float *w, bool accumulate, float *dx,
+                              float *work);
+
+/* dw = gradient by w, written; in w's order. */
+void mmrd_conv_backward_weight(const mmrd_conv_shape *s, const float *x,
+                               const float *dy, float *dw, float *work);
+
+/* The same three, plainly, with sums in double. */
+void mmrd_conv_forward_ref(const mmrd_conv_shape *s, const float *x,
+                           const float *w, const mmrd_epilogue *e, float *y);
+void mmrd_conv_backward_input_ref(const mmrd_conv_shape *s, const float *dy,
+                                  const float *w, bool accumulate, float *dx);
+void mmrd_conv_backward_weight_ref(const mmrd_conv_shape *s, const float *x,
+                                   const float *dy, float *dw);
+
+#endif /* MMRD_CONV_H */
