@@ -43,4 +43,24 @@ mmrd_status mmrd_scorer_run(mmrd_scorer *scorer, const void *packed,
                             const float *const *inputs, float *map,
                             float *score, mmrd_error *err);
 
+/*
+ * What the last successful run left behind, for tests and for looking: maps
+ * (P, C), ld floats a pixel where that differs from C.  Valid until the next
+ * run.  prior is NULL where scoring needs none.
+ */
+typedef struct mmrd_scorer_view
+{
+	int pixels[MMRD_STAGES];
+	int channels[MMRD_STAGES];
+	const float *teacher[MMRD_MAX_MODALITIES][MMRD_STAGES]; /* F_i^M */
+	const float *prior[MMRD_MAX_MODALITIES][MMRD_STAGES];   /* F-hat_i^M */
+	const float *target[MMRD_STAGES];                       /* F_i^T */
+	int target_ld[MMRD_STAGES];
+	const float *restored[MMRD_STAGES]; /* F_i^S */
+	int restored_ld[MMRD_STAGES];
+	const float *raw_map; /* (S, S), before the blur */
+} mmrd_scorer_view;
+
+void mmrd_scorer_look(const mmrd_scorer *scorer, mmrd_scorer_view *view);
+
 #endif /* MMRD_SCORER_H */
