@@ -220,7 +220,8 @@ mmrd_packed_bytes(const mmrd_config *config)
 	mmrd_error ignored;
 	size_t n = 0;
 
-	if (layout != NULL && mmrd_network_create(config, &net, &ignored) == MMRD_OK)
+	if (layout != NULL &&
+	    mmrd_network_create(config, &net, &ignored) == MMRD_OK)
 	{
 		mmrd_packed_plan(net, false, layout);
 		n = layout->n_floats * sizeof(float);

@@ -13,7 +13,8 @@
 typedef struct mmrd_packed_unit
 {
 	size_t weight;
-	size_t scale, shift; /* C_out floats, for each modality one after another */
+	size_t scale,
+	    shift; /* C_out floats, for each modality one after another */
 } mmrd_packed_unit;
 
 typedef struct mmrd_packed_prior

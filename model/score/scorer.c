@@ -21,6 +21,7 @@
 #include "model/kernel/prototype.h"
 #include "model/kernel/upsample.h"
 #include "model/net/forward.h"
+#include "model/net/fusion.h"
 
 struct mmrd_scorer
 {
@@ -80,8 +81,7 @@ plan_priors(mmrd_scorer *s, scorer_plan *plan)
 	for (int i = 0; i < MMRD_STAGES; i++)
 	{
 		const size_t P = (size_t) stage_pixels(net, i);
-		const size_t C =
-		    (size_t) mmrd_stage_channels(net->config.arch, i + 1);
+		const size_t C = (size_t) mmrd_stage_channels(net->config.arch, i + 1);
 		const mmrd_interaction_shape shape = interaction_shape(net, i);
 		const size_t n = mmrd_interaction_work(&shape);
 
@@ -94,8 +94,7 @@ plan_priors(mmrd_scorer *s, scorer_plan *plan)
 			assignment = P * (size_t) net->config.prototypes[i];
 		interaction = n > interaction ? n : interaction;
 	}
-	plan->assignment =
-	    mmrd_arena_plan(&s->arena, assignment * sizeof(float));
+	plan->assignment = mmrd_arena_plan(&s->arena, assignment * sizeof(float));
 	plan->interaction =
 	    mmrd_arena_plan(&s->arena, interaction * sizeof(float));
 }
@@ -255,23 +254,16 @@ static void
 fuse(mmrd_scorer *s)
 {
 	const mmrd_network *net = s->net;
-	const int n_aux =
-	    net->config.fusion == MMRD_FUSION_NONE ? 0 : net->config.n_aux;
-	const mmrd_modulation_source by =
-	    net->config.fusion == MMRD_FUSION_MODULATED       ? MMRD_MODULATE_BY_SUM
-	    : net->config.fusion == MMRD_FUSION_MODULATED_AUX ? MMRD_MODULATE_BY_AUX
-	                                                      : MMRD_MODULATE_NOT;
 
 	for (int i = 0; i < MMRD_STAGES; i++)
 	{
 		const mmrd_slot *slot = &net->student.slots[net->target[i]];
-		const float *aux[MMRD_MAX_AUX];
+		const float *maps[MMRD_MAX_MODALITIES];
 
-		for (int m = 0; m < net->config.n_aux; m++)
-			aux[m] = teacher_map(s, i, m + 1);
-		mmrd_modulate(slot->H * slot->W, slot->C, n_aux, teacher_map(s, i, 0),
-		              aux, by, mmrd_pass_slot(&s->student, net->target[i]),
-		              slot->ld);
+		for (int m = 0; m <= net->config.n_aux; m++)
+			maps[m] = teacher_map(s, i, m);
+		mmrd_fuse(&net->config, slot->H * slot->W, slot->C, maps,
+		          mmrd_pass_slot(&s->student, net->target[i]), slot->ld);
 	}
 }
 
@@ -324,8 +316,7 @@ make_priors(mmrd_scorer *s, const float *block, mmrd_error *err)
 		for (int m = 0; m <= net->config.n_aux; m++)
 			mmrd_prior_forward((size_t) stage_pixels(net, i),
 			                   mmrd_stage_channels(net->config.arch, i + 1),
-			                   net->config.prototypes[i],
-			                   teacher_map(s, i, m),
+			                   net->config.prototypes[i], teacher_map(s, i, m),
 			                   block + s->layout.prior[i].prototypes[m],
 			                   s->assignment, s->prior[m][i]);
 		interact(s, i, block);
