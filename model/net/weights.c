@@ -316,7 +316,8 @@ mmrd_weights_lookup(void *context, const char *name, mmrd_tensor *out,
 	if (i < 0)
 		return MMRD_OK;
 	mmrd_weights_get(source->weights, i, source->buffer);
-	out->dtype = MMRD_DTYPE_F32;
+	/* Tests also build this with float defined as double. */
+	out->dtype = sizeof(float) == 8 ? MMRD_DTYPE_F64 : MMRD_DTYPE_F32;
 	out->n_dims = source->weights->tensors[i].n_dims;
 	memcpy(out->dims, source->weights->tensors[i].dims, sizeof(out->dims));
 	out->data = source->buffer;
