@@ -126,10 +126,11 @@ unit-sanitize: unit-sanitize-build ## unit tests, address and undefined sanitize
 	@scripts/run-unit sanitized $(UNIT_NAMES:%=build/asan/%)
 
 # Objects only: two OpenMP runtimes do not belong in one server process.
-$(eval $(call variant,clang,clang,-O1))
+CLANG ?= clang
+$(eval $(call variant,clang,$$(CLANG),-O1))
 build/clang/extension/%.o: extension/%.c Makefile
 	@mkdir -p $(@D)
-	clang $(CORE_FLAGS) -O1 $(CPPFLAGS) -c -o $@ $<
+	$(CLANG) $(CORE_FLAGS) -O1 $(CPPFLAGS) -c -o $@ $<
 clang: $(OBJS:%=build/clang/%) ## compile everything with clang as well
 
 layers: $(CORE_OBJS) ## who includes whom, names of files and symbols
@@ -174,10 +175,10 @@ FUZZ_NAMES = $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_CORE  = $(filter loader/% model/base/%,$(CORE_OBJS))
 build/fuzz/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	clang $(filter-out -fopenmp,$(CORE_FLAGS)) -O1 -g $(SANITIZE) \
+	$(CLANG) $(filter-out -fopenmp,$(CORE_FLAGS)) -O1 -g $(SANITIZE) \
 		-fsanitize=fuzzer-no-link -Wno-unknown-pragmas -I. -c -o $@ $<
 build/fuzz/%: build/fuzz/tests/fuzz/%.o $(FUZZ_CORE:%=build/fuzz/%)
-	clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(filter-out -fopenmp,$(CORE_LIBS))
+	$(CLANG) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(filter-out -fopenmp,$(CORE_LIBS))
 .SECONDARY: $(FUZZ_NAMES:%=build/fuzz/tests/fuzz/%.o)
 fuzz: $(FUZZ_NAMES:%=build/fuzz/%) ## each decoder fuzzed; FUZZ_SECONDS=20
 	@scripts/run-fuzz $(FUZZ_SECONDS) $^
