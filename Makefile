@@ -60,7 +60,7 @@ CORE_LIBS     = -L$(OPENBLAS_DIR) -Wl,-rpath,$(OPENBLAS_DIR) -lopenblas \
 CORE_FLAGS = -std=gnu11 -fopenmp -fno-math-errno -fno-trapping-math -MMD -MP \
              -Wall -Wextra -Wvla -Wno-unused-parameter $(WERROR)
 
-PG_CPPFLAGS = -I$(srcdir)
+PG_CPPFLAGS = -I$(srcdir) -DMMRD_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS  += $(CORE_FLAGS) -O3 -Wno-declaration-after-statement \
               $(if $(findstring clang,$(CC)),$(CLANG_FLAGS))
 # PostgreSQL was configured with gcc's flags; clang need not mention them.
