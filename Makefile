@@ -63,8 +63,9 @@ CORE_FLAGS = -std=gnu11 -fopenmp -fno-math-errno -fno-trapping-math -MMD -MP \
 PG_CPPFLAGS = -I$(srcdir) -DMMRD_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS  += $(CORE_FLAGS) -O3 -Wno-declaration-after-statement \
               $(if $(findstring clang,$(CC)),$(CLANG_FLAGS))
-# PostgreSQL was configured with gcc's flags; clang need not mention them.
-CLANG_FLAGS = -Wno-unknown-warning-option -Wno-ignored-optimization-argument
+# PostgreSQL was configured for gcc; clang need not mention it.
+CLANG_FLAGS = -Wno-unknown-warning-option -Wno-ignored-attributes \
+              -Wno-ignored-optimization-argument
 SHLIB_LINK += $(CORE_LIBS)
 EXTRA_CLEAN = build $(wildcard $(OBJS:.o=.d))
 
@@ -90,6 +91,9 @@ $(CORE_OBJS): %.o: %.c
 $(DATA_built): $(SQL_PARTS)
 	cat $^ > $@
 
+# No object is a mere step on the way, to be deleted.
+.SECONDARY:
+
 # Unit tests.  Linking without the server is the proof that the core does not
 # need it.
 UNIT_NAMES = $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
@@ -107,7 +111,6 @@ build/$(1)/%.o: %.c Makefile
 	$(2) $$(CORE_FLAGS) $(3) -I. -c -o $$@ $$<
 build/$(1)/%: build/$(1)/tests/unit/%.o $$(CORE_OBJS:%=build/$(1)/%)
 	$(2) $(3) -o $$@ $$^ $$(CORE_LIBS)
-.SECONDARY: $$(UNIT_NAMES:%=build/$(1)/tests/unit/%.o)
 endef
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -126,11 +129,11 @@ unit-sanitize: unit-sanitize-build ## unit tests, address and undefined sanitize
 	@scripts/run-unit sanitized $(UNIT_NAMES:%=build/asan/%)
 
 # Objects only: two OpenMP runtimes do not belong in one server process.
-CLANG ?= clang
+CLANG = clang
 $(eval $(call variant,clang,$$(CLANG),-O1))
 build/clang/extension/%.o: extension/%.c Makefile
 	@mkdir -p $(@D)
-	$(CLANG) $(CORE_FLAGS) -O1 $(CPPFLAGS) -c -o $@ $<
+	$(CLANG) $(CORE_FLAGS) $(CLANG_FLAGS) -O1 $(CPPFLAGS) -c -o $@ $<
 clang: $(OBJS:%=build/clang/%) ## compile everything with clang as well
 
 layers: $(CORE_OBJS) ## who includes whom, names of files and symbols
@@ -179,7 +182,6 @@ build/fuzz/%.o: %.c Makefile
 		-fsanitize=fuzzer-no-link -Wno-unknown-pragmas -I. -c -o $@ $<
 build/fuzz/%: build/fuzz/tests/fuzz/%.o $(FUZZ_CORE:%=build/fuzz/%)
 	$(CLANG) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(filter-out -fopenmp,$(CORE_LIBS))
-.SECONDARY: $(FUZZ_NAMES:%=build/fuzz/tests/fuzz/%.o)
 fuzz: $(FUZZ_NAMES:%=build/fuzz/%) ## each decoder fuzzed; FUZZ_SECONDS=20
 	@scripts/run-fuzz $(FUZZ_SECONDS) $^
 
