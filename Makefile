@@ -51,7 +51,7 @@ REGRESS_OPTS = --inputdir=tests --outputdir=build/regress \
 # threads of its own as soon as it is loaded.
 OPENBLAS_DIR ?= $(firstword $(wildcard /usr/lib/*/openblas-openmp))
 CORE_LIBS     = -L$(OPENBLAS_DIR) -Wl,-rpath,$(OPENBLAS_DIR) -lopenblas \
-                -lpng -lz -ljansson -lm -fopenmp
+                -lpng -ltiff -ljpeg -lz -ljansson -lm -fopenmp
 
 # Shared by every build below.  No -ffast-math: it would change floating
 # point for the whole server process.  These two only say that nobody reads
