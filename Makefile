@@ -1,6 +1,35 @@
+# mmrd: build, install, and every check, each under one name ("make help").
+
 EXTENSION  = mmrd
 EXTVERSION = 0.1.0
 MODULE_big = mmrd
+
+# These need no server files to start with: their scripts install what is
+# missing.  They stand apart also because PGXS has a "check" of its own.
+HOUSE = help check check-real demo
+ifneq ($(filter $(HOUSE),$(MAKECMDGOALS)),)
+
+.PHONY: $(MAKECMDGOALS)
+
+help: ## what can be made
+	@echo 'make [TARGET], where TARGET is one of'
+	@sed 's/^#//' Makefile | awk -F ':.*## ' \
+		'/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }'
+
+check: ## install what is missing, build, run every test, count them
+	@scripts/check
+
+check-real: ## train and score real scans (../shared); EPOCHS=50
+	@tests/real/candycane
+
+demo: ## generated scans, from nothing to heat maps; KEEP=1 leaves it running
+	@scripts/demo
+
+# Other goals beside one of these: each by itself, below.
+$(filter-out $(HOUSE),$(MAKECMDGOALS)):
+	+$(MAKE) $@
+
+else
 
 # Two libraries that know nothing of PostgreSQL, and the glue around them.
 MODEL_SRCS  = $(wildcard model/*/*.c)
@@ -10,55 +39,163 @@ CORE_OBJS   = $(patsubst %.c,%.o,$(MODEL_SRCS) $(LOADER_SRCS))
 OBJS        = $(CORE_OBJS) $(patsubst %.c,%.o,$(GLUE_SRCS))
 
 # The install script is the numbered parts in order; upgrades are by hand.
-DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
+SQL_PARTS  = $(sort $(wildcard sql/[0-9][0-9]-*.sql))
+DATA_built = $(if $(SQL_PARTS),sql/$(EXTENSION)--$(EXTVERSION).sql)
 DATA       = $(wildcard sql/$(EXTENSION)--*--*.sql)
 
 REGRESS      = $(patsubst tests/sql/%.sql,%,$(sort $(wildcard tests/sql/*.sql)))
-REGRESS_OPTS = --inputdir=tests --outputdir=build/regress --load-extension=$(EXTENSION)
+REGRESS_OPTS = --inputdir=tests --outputdir=build/regress \
+               --load-extension=$(EXTENSION)
 
 # The OpenMP build of OpenBLAS, by its own folder: the pthread build starts
 # threads of its own as soon as it is loaded.
 OPENBLAS_DIR ?= $(firstword $(wildcard /usr/lib/*/openblas-openmp))
+CORE_LIBS     = -L$(OPENBLAS_DIR) -Wl,-rpath,$(OPENBLAS_DIR) -lopenblas \
+                -lpng -ltiff -ljpeg -lz -ljansson -lm -fopenmp
 
-# No -ffast-math: it would change floating point for the whole server process.
-CORE_LIBS    = -L$(OPENBLAS_DIR) -Wl,-rpath,$(OPENBLAS_DIR) -lopenblas \
-               -lpng -lz -lm -fopenmp
-PG_CPPFLAGS  = -I$(srcdir) -I.
-PG_CFLAGS   += -std=gnu11 -O3 -fopenmp -fno-math-errno -fno-trapping-math \
-               -Wall -Wextra -Wvla -Wno-unused-parameter \
-               -Wno-declaration-after-statement $(WERROR)
-SHLIB_LINK  += $(CORE_LIBS)
-UNIT_SRCS    = $(wildcard tests/unit/test_*.c)
-UNIT_BINS    = $(patsubst %.c,%.bin,$(UNIT_SRCS))
-EXTRA_CLEAN  = $(UNIT_BINS) build
+# Shared by every build below.  No -ffast-math: it would change floating
+# point for the whole server process.  These two only say that nobody reads
+# errno or the exception flags after arithmetic.  -MMD writes the .d files
+# that make include changes count.
+CORE_FLAGS = -std=gnu11 -fopenmp -fno-math-errno -fno-trapping-math -MMD -MP \
+             -Wall -Wextra -Wvla -Wno-unused-parameter $(WERROR)
+
+PG_CPPFLAGS = -I$(srcdir) -DMMRD_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS  += $(CORE_FLAGS) -O3 -Wno-declaration-after-statement \
+              $(if $(findstring clang,$(CC)),$(CLANG_FLAGS))
+# PostgreSQL was configured for gcc; clang need not mention it.
+CLANG_FLAGS = -Wno-unknown-warning-option -Wno-ignored-attributes \
+              -Wno-ignored-optimization-argument
+SHLIB_LINK += $(CORE_LIBS)
+EXTRA_CLEAN = build $(wildcard $(OBJS:.o=.d))
 
 # JIT must not inline a copy of a kernel built with other flags.
 override with_llvm := no
 
-all: $(DATA_built)
+all: $(DATA_built) ## the extension (the default)
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifeq ($(PGXS),)
+$(error pg_config was not found: run scripts/install-packages, or set PG_CONFIG)
+endif
 include $(PGXS)
 
-# Coarse, but PGXS tracks no headers unless the server was built to.
-$(OBJS): $(wildcard extension/*.h model/*.h model/*/*.h loader/*/*.h)
+$(OBJS): Makefile
+-include $(wildcard $(OBJS:.o=.d) build/*/*/*/*.d build/*/*/*.d build/*/*.d)
 
-$(DATA_built): $(sort $(wildcard sql/[0-9][0-9]-*.sql))
+# The core is compiled without the server's headers in reach.
+$(CORE_OBJS): %.o: %.c
+	$(CC) $(CFLAGS) $(CFLAGS_SL) -I. -c -o $@ $<
+
+$(DATA_built): $(SQL_PARTS)
 	cat $^ > $@
 
-# Linking without the server is the proof that the core does not need it.
-tests/unit/%.bin: tests/unit/%.c tests/unit/check.h $(CORE_OBJS)
-	$(CC) $(CFLAGS) $(CPPFLAGS) -o $@ $< $(CORE_OBJS) $(CORE_LIBS)
+# No object is a mere step on the way, to be deleted.
+.SECONDARY:
 
-.PHONY: unit layers
-unit: layers $(UNIT_BINS)
-	@for t in $(UNIT_BINS); do echo "$$t"; $$t || exit 1; done
+# Unit tests.  Linking without the server is the proof that the core does not
+# need it.
+UNIT_NAMES = $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
-# Who may include whom.  A line printed here is a layering error.
-INCLUDES = grep -rnE '\#include *["<]($(1))' $(2)
-layers:
-	@! $(call INCLUDES,postgres|fmgr|c\.h|utils/|extension/,model loader)
-	@! $(call INCLUDES,loader/,model)
-	@! $(call INCLUDES,model/(kernel|input|net|train|score|mmrd),loader)
-	@! $(call INCLUDES,model/(input|net|train|score|mmrd),model/base model/kernel)
+build/unit/%: tests/unit/%.c $(CORE_OBJS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -I. -MF $@.d -MT $@ -o $@ $< \
+		$(CORE_OBJS) $(CORE_LIBS)
+
+# The same files built another way, each under build/NAME:
+#   $(call variant,NAME,COMPILER,FLAGS)
+define variant
+build/$(1)/%.o: %.c Makefile
+	@mkdir -p $$(@D)
+	$(2) $$(CORE_FLAGS) $(3) -I. -c -o $$@ $$<
+build/$(1)/%: build/$(1)/tests/unit/%.o $$(CORE_OBJS:%=build/$(1)/%)
+	$(2) $(3) -o $$@ $$^ $$(CORE_LIBS)
+endef
+
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
+$(eval $(call variant,asan,$(CC),-O1 -g -fno-omit-frame-pointer $(SANITIZE)))
+$(eval $(call variant,cov,$(CC),-O1 -g --coverage))
+
+.PHONY: help unit unit-build unit-sanitize unit-sanitize-build clang layers \
+	format format-check lint bench coverage valgrind fuzz dist
+
+unit-build: $(UNIT_NAMES:%=build/unit/%)
+unit: unit-build ## unit tests, no server needed
+	@scripts/run-unit unit $(UNIT_NAMES:%=build/unit/%)
+
+unit-sanitize-build: $(UNIT_NAMES:%=build/asan/%)
+unit-sanitize: unit-sanitize-build ## unit tests, address and undefined sanitizers
+	@scripts/run-unit sanitized $(UNIT_NAMES:%=build/asan/%)
+
+# Objects only: two OpenMP runtimes do not belong in one server process.
+CLANG = clang
+$(eval $(call variant,clang,$$(CLANG),-O1))
+build/clang/extension/%.o: extension/%.c Makefile
+	@mkdir -p $(@D)
+	$(CLANG) $(CORE_FLAGS) $(CLANG_FLAGS) -O1 $(CPPFLAGS) -c -o $@ $<
+clang: $(OBJS:%=build/clang/%) ## compile everything with clang as well
+
+layers: $(CORE_OBJS) ## who includes whom, names of files and symbols
+	@scripts/layers $(CORE_OBJS)
+
+SOURCES = $(wildcard model/*.[ch] model/*/*.[ch] loader/*/*.[ch] \
+            extension/*.[ch] client/*.[ch] tests/*/*.[ch])
+CLANG_FORMAT ?= $(firstword $(shell command -v clang-format-14 clang-format))
+format-check: ## does .clang-format agree?
+	@$(CLANG_FORMAT) --version | grep -q 'version 14\.' || \
+		{ echo 'clang-format 14 decides, and it was not found' >&2; exit 1; }
+	$(CLANG_FORMAT) --dry-run --Werror $(SOURCES)
+format: ## let .clang-format decide
+	$(CLANG_FORMAT) -i $(SOURCES)
+
+lint: ## cppcheck and clang-tidy
+	cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 \
+		--enable=warning,portability -I. --suppress=missingIncludeSystem \
+		$(MODEL_SRCS) $(LOADER_SRCS)
+	clang-tidy --quiet --warnings-as-errors='*' $(MODEL_SRCS) $(LOADER_SRCS) \
+		-- -std=gnu11 -fopenmp -I.
+
+# Every file in tests/bench/ that is a program: no pass or fail, only figures.
+bench: all ## timings
+	@set -e; for b in $(wildcard tests/bench/*.bench); do $$b; done
+
+coverage: $(UNIT_NAMES:%=build/cov/%) ## lines reached by the unit tests
+	@find build/cov -name '*.gcda' -delete
+	@scripts/run-unit coverage $^
+	gcovr --root . --filter model/ --filter loader/ --print-summary \
+		--html-details build/cov/index.html build/cov
+
+valgrind: unit-build ## unit tests under memcheck
+	@RUN_UNDER='valgrind --quiet --error-exitcode=99 --leak-check=full \
+		--errors-for-leak-kinds=definite' \
+		scripts/run-unit valgrind $(UNIT_NAMES:%=build/unit/%)
+
+# One target per decoder, FUZZ_SECONDS for each.  No -fopenmp: decoders have
+# no threads, and clang's runtime is not the one we use.
+FUZZ_SECONDS ?= 20
+FUZZ_NAMES = $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_CORE  = $(filter loader/% model/base/%,$(CORE_OBJS))
+build/fuzz/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CLANG) $(filter-out -fopenmp,$(CORE_FLAGS)) -O1 -g $(SANITIZE) \
+		-fsanitize=fuzzer-no-link -Wno-unknown-pragmas -I. -c -o $@ $<
+build/fuzz/%: build/fuzz/tests/fuzz/%.o $(FUZZ_CORE:%=build/fuzz/%)
+	$(CLANG) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(filter-out -fopenmp,$(CORE_LIBS))
+fuzz: $(FUZZ_NAMES:%=build/fuzz/%) ## each decoder fuzzed; FUZZ_SECONDS=20
+	@scripts/run-fuzz $(FUZZ_SECONDS) $^
+
+dist: ## the release archive, from the last commit
+	@mkdir -p build
+	git archive --format=zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
+		-o build/$(EXTENSION)-$(EXTVERSION).zip HEAD
+
+# What PGXS brings, for "make help":
+#install: ## into the PostgreSQL that pg_config belongs to
+#installcheck: ## SQL tests against a running server (PGHOST, PGPORT, ...)
+#clean: ## remove what was built
+installcheck: build/regress
+build/regress:
+	@mkdir -p $@
+
+endif

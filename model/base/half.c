@@ -13,6 +13,7 @@
 
 #include <string.h>
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 #endif
 
@@ -111,6 +112,40 @@ mmrd_bf16_from_float(float f)
 
 #if defined(__x86_64__)
 
+/*
+ * Asked by hand, because clang 14 does not know the name "f16c" in
+ * __builtin_cpu_supports(), and once, because a virtual machine makes CPUID
+ * slow.  Threads that ask at the same time store the same answer.
+ */
+static int
+have_f16c(void)
+{
+	enum
+	{
+		UNKNOWN,
+		NO,
+		YES
+	};
+	static int known = UNKNOWN;
+	int answer = __atomic_load_n(&known, __ATOMIC_RELAXED);
+
+	if (answer == UNKNOWN)
+	{
+		unsigned eax;
+		unsigned ebx;
+		unsigned ecx = 0;
+		unsigned edx;
+
+		answer = __builtin_cpu_supports("avx") &&
+		                 __get_cpuid(1, &eax, &ebx, &ecx, &edx) &&
+		                 (ecx & bit_F16C) != 0
+		             ? YES
+		             : NO;
+		__atomic_store_n(&known, answer, __ATOMIC_RELAXED);
+	}
+	return answer == YES;
+}
+
 __attribute__((target("avx,f16c"))) static size_t
 to_floats_f16c(size_t n, const uint16_t *x, float *y)
 {
@@ -142,7 +177,7 @@ mmrd_f16_to_floats(size_t n, const uint16_t *x, float *y)
 	size_t i = 0;
 
 #if defined(__x86_64__)
-	if (__builtin_cpu_supports("f16c"))
+	if (have_f16c())
 		i = to_floats_f16c(n, x, y);
 #endif
 	for (; i < n; i++)
@@ -155,7 +190,7 @@ mmrd_f16_from_floats(size_t n, const float *x, uint16_t *y)
 	size_t i = 0;
 
 #if defined(__x86_64__)
-	if (__builtin_cpu_supports("f16c"))
+	if (have_f16c())
 		i = from_floats_f16c(n, x, y);
 #endif
 	for (; i < n; i++)

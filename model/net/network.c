@@ -31,7 +31,7 @@ typedef struct builder
 	int width_mult; /* 2 for wide_resnet50_2 */
 } builder;
 
-static int
+static int __attribute__((format(printf, 6, 7)))
 add_tensor(builder *b, mmrd_role role, mmrd_order order, int n_dims,
            const int64_t *dims, const char *fmt, ...)
 {
