@@ -7,13 +7,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "loader/image/jpeg.h"
 #include "loader/image/png.h"
+#include "loader/image/tiff.h"
 
 mmrd_format
 mmrd_format_recognise(const uint8_t *bytes, size_t len)
 {
 	if (mmrd_png_recognise(bytes, len))
 		return MMRD_FORMAT_PNG;
+	if (mmrd_tiff_recognise(bytes, len))
+		return MMRD_FORMAT_TIFF;
+	if (mmrd_jpeg_recognise(bytes, len))
+		return MMRD_FORMAT_JPEG;
 	return MMRD_FORMAT_UNKNOWN;
 }
 
@@ -46,7 +52,7 @@ fail_unknown(const uint8_t *bytes, size_t len, mmrd_error *err)
 		mmrd_detail(err, "The value is empty.");
 	else
 		mmrd_detail(err, "It has %zu bytes and starts with%s.", len, first);
-	return mmrd_hint(err, "PNG files are read.");
+	return mmrd_hint(err, "PNG, TIFF and JPEG files are read.");
 }
 
 mmrd_status
@@ -59,6 +65,10 @@ mmrd_image_decode(const uint8_t *bytes, size_t len,
 	{
 		case MMRD_FORMAT_PNG:
 			return mmrd_png_decode(bytes, len, limits, image, err);
+		case MMRD_FORMAT_TIFF:
+			return mmrd_tiff_decode(bytes, len, limits, image, err);
+		case MMRD_FORMAT_JPEG:
+			return mmrd_jpeg_decode(bytes, len, limits, image, err);
 		default:
 			return fail_unknown(bytes, len, err);
 	}
@@ -74,6 +84,10 @@ mmrd_image_size(const uint8_t *bytes, size_t len, int32_t *width,
 	{
 		case MMRD_FORMAT_PNG:
 			return mmrd_png_size(bytes, len, width, height, err);
+		case MMRD_FORMAT_TIFF:
+			return mmrd_tiff_size(bytes, len, width, height, err);
+		case MMRD_FORMAT_JPEG:
+			return mmrd_jpeg_size(bytes, len, width, height, err);
 		default:
 			return fail_unknown(bytes, len, err);
 	}
