@@ -22,7 +22,7 @@ OPENBLAS_DIR ?= $(firstword $(wildcard /usr/lib/*/openblas-openmp))
 
 # No -ffast-math: it would change floating point for the whole server process.
 CORE_LIBS    = -L$(OPENBLAS_DIR) -Wl,-rpath,$(OPENBLAS_DIR) -lopenblas \
-               -lpng -lz -lm -fopenmp
+               -lpng -ljansson -lz -lm -fopenmp
 PG_CPPFLAGS  = -I$(srcdir) -I.
 PG_CFLAGS   += -std=gnu11 -O3 -fopenmp -fno-math-errno -fno-trapping-math \
                -Wall -Wextra -Wvla -Wno-unused-parameter \
