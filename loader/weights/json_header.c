@@ -12,6 +12,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "loader/bytes/printable.h"
@@ -191,6 +192,102 @@ mmrd_json_header_parse(const char *json, size_t len, int max_tensors,
 			if (st != MMRD_OK)
 				break;
 		}
+	json_decref(root);
+	return st;
+}
+
+/* Give value to the object under key; takes value over, which may be NULL. */
+static mmrd_status
+add(json_t *object, const char *key, json_t *value, mmrd_error *err)
+{
+	if (value == NULL)
+		return mmrd_fail_memory(err, 0);
+	if (json_object_get(object, key) != NULL)
+	{
+		json_decref(value);
+		return mmrd_fail(err, MMRD_INVALID_ARGUMENT,
+		                 "\"%s\" occurs twice in a safetensors header", key);
+	}
+	if (json_object_set_new_nocheck(object, key, value) != 0)
+		return mmrd_fail_memory(err, 0);
+	return MMRD_OK;
+}
+
+static mmrd_status
+add_texts(json_t *root, const mmrd_json_text *texts, int n, mmrd_error *err)
+{
+	json_t *metadata = json_object();
+
+	MMRD_TRY(add(root, "__metadata__", metadata, err));
+	for (int i = 0; i < n; i++)
+	{
+		json_t *value = json_string(texts[i].value);
+		json_t *key = json_string(texts[i].key);
+
+		json_decref(key);
+		if (value == NULL || key == NULL)
+		{
+			json_decref(value);
+			return mmrd_fail(err, MMRD_INVALID_ARGUMENT,
+			                 "metadata of a safetensors file is not UTF-8");
+		}
+		MMRD_TRY(add(metadata, texts[i].key, value, err));
+	}
+	return MMRD_OK;
+}
+
+static mmrd_status
+add_tensor(json_t *root, const mmrd_json_tensor *tensor, mmrd_error *err)
+{
+	json_t *shape = json_array();
+	json_t *value;
+
+	for (int i = 0; i < tensor->n_dims; i++)
+		if (json_array_append_new(shape, json_integer(tensor->dims[i])) != 0)
+		{
+			json_decref(shape);
+			return mmrd_fail_memory(err, 0);
+		}
+	/* "o" takes shape over, also when packing fails. */
+	value = json_pack("{s:s, s:o, s:[I, I]}", "dtype", tensor->dtype, "shape",
+	                  shape, "data_offsets", (json_int_t) tensor->begin,
+	                  (json_int_t) tensor->end);
+	return add(root, tensor->name, value, err);
+}
+
+static mmrd_status
+print(const json_t *root, char **json, size_t *len, mmrd_error *err)
+{
+	const size_t flags = JSON_COMPACT | JSON_ENSURE_ASCII;
+	const size_t n = json_dumpb(root, NULL, 0, flags);
+
+	if (n == 0)
+		return mmrd_fail_memory(err, 0);
+	*json = malloc(n);
+	if (*json == NULL)
+		return mmrd_fail_memory(err, (double) n);
+	*len = json_dumpb(root, *json, n, flags);
+	return MMRD_OK;
+}
+
+mmrd_status
+mmrd_json_header_build(const mmrd_json_tensor *tensors, int n_tensors,
+                       const mmrd_json_text *texts, int n_texts, char **json,
+                       size_t *len, mmrd_error *err)
+{
+	json_t *root = json_object();
+	mmrd_status st = MMRD_OK;
+
+	*json = NULL;
+	*len = 0;
+	if (root == NULL)
+		return mmrd_fail_memory(err, 0);
+	if (n_texts > 0)
+		st = add_texts(root, texts, n_texts, err);
+	for (int i = 0; i < n_tensors && st == MMRD_OK; i++)
+		st = add_tensor(root, &tensors[i], err);
+	if (st == MMRD_OK)
+		st = print(root, json, len, err);
 	json_decref(root);
 	return st;
 }

@@ -46,4 +46,24 @@ mmrd_status mmrd_json_header_parse(const char *json, size_t len,
                                    const mmrd_json_visitor *visitor,
                                    mmrd_error *err);
 
+/* A key of __metadata__ and its text, both UTF-8. */
+typedef struct mmrd_json_text
+{
+	const char *key;
+	const char *value;
+} mmrd_json_text;
+
+/*
+ * The header that says all this, in the order given, as ASCII.  *json has
+ * *len bytes, no final zero, and belongs to the caller, who releases it with
+ * free(); NULL on failure.
+ *
+ * Returns MMRD_INVALID_ARGUMENT for a text that is not UTF-8 or a name that
+ * occurs twice; MMRD_NO_MEMORY.
+ */
+mmrd_status mmrd_json_header_build(const mmrd_json_tensor *tensors,
+                                   int n_tensors, const mmrd_json_text *texts,
+                                   int n_texts, char **json, size_t *len,
+                                   mmrd_error *err);
+
 #endif /* MMRD_JSON_HEADER_H */
