@@ -34,10 +34,10 @@ mmrd_growing_reserve(mmrd_growing *array, size_t item_bytes, size_t n_more,
 		                   "%zu bytes.",
 		                   array->n, n_more, limit_bytes);
 	}
-	if (step > most / SLACK)
-		step = most / SLACK;
 	if (step < FIRST_ROOM)
 		step = FIRST_ROOM;
+	if (step > most / SLACK)
+		step = most / SLACK;
 	room = array->n + n_more;
 	room += step < most - room ? step : most - room;
 	items = realloc(array->items, room * item_bytes);
