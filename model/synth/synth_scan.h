@@ -30,7 +30,7 @@ enum
 {
 	MMRD_SYNTH_MIN_SIZE = 32, /* pixels, each side */
 	MMRD_SYNTH_DEFAULT_SIZE = 256,
-	MMRD_SYNTH_MAX_SIZE = 2048
+	MMRD_SYNTH_MAX_SIZE = 1024
 };
 
 typedef enum mmrd_synth_aux
@@ -65,7 +65,7 @@ typedef struct mmrd_synth
  * differ by 1 where the mathematical library rounds differently.
  *
  * Returns MMRD_INVALID_ARGUMENT for a size out of range, MMRD_NO_MEMORY; then
- * scan is all zero.  Takes about a tenth of a second at 256, 90 bytes per
+ * scan is all zero.  Takes about a tenth of a second at 256, 150 bytes per
  * pixel meanwhile.  Any number of calls may run at once.
  */
 mmrd_status mmrd_synth_scan(uint64_t seed, int32_t index, bool anomalous,
