@@ -125,14 +125,14 @@ mmrd_pg_field_text(uint64 row, int number, MemoryContext owner)
 	MemoryContext before;
 	bool isnull;
 	Datum value = mmrd_pg_field(row, number, &isnull);
-	char *text;
+	char *string;
 
 	if (isnull)
 		return NULL;
 	before = MemoryContextSwitchTo(owner);
-	text = TextDatumGetCString(value);
+	string = TextDatumGetCString(value);
 	MemoryContextSwitchTo(before);
-	return text;
+	return string;
 }
 
 Oid

@@ -369,7 +369,7 @@ read_prototypes(int64 version, const char *name, mmrd_tensor *out)
 		int ordinal = DatumGetInt32(mmrd_pg_field(i, 1, &isnull));
 		ArrayType *vector =
 		    DatumGetArrayTypeP(mmrd_pg_field(i, 2, &isnull));
-		int length = ArrayGetNItems(ARR_NDIM(vector), ARR_DIMS(vector));
+		int length = ARR_NDIM(vector) == 1 ? ARR_DIMS(vector)[0] : 0;
 
 		if (i == 0)
 		{
@@ -379,7 +379,8 @@ read_prototypes(int64 version, const char *name, mmrd_tensor *out)
 		}
 		if (ordinal != (int) i + 1 || length != C || ARR_HASNULL(vector))
 			damaged(name, "A vector is missing or has another length.");
-		memcpy(floats + i * C, ARR_DATA_PTR(vector), C * sizeof(float));
+		memcpy(floats + i * C, (char *) vector + ARR_OVERHEAD_NONULLS(1),
+		       C * sizeof(float));
 	}
 	SPI_freetuptable(SPI_tuptable);
 	out->dtype = MMRD_DTYPE_F32;
