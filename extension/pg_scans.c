@@ -18,6 +18,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -256,6 +257,37 @@ mmrd_pg_scans_read(const mmrd_pg_source *source, const char *query,
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(one);
 	return taken;
+}
+
+static void
+say_where(void *where)
+{
+	errcontext("%s", (const char *) where);
+}
+
+void
+mmrd_pg_scan_throw(const mmrd_pg_source *source, const mmrd_pg_scan *scan,
+                   int m, const mmrd_error *err)
+{
+	const char *column = quote_identifier(source->column[m]);
+	ErrorContextCallback callback;
+	bytea *digest = DatumGetByteaPP(DirectFunctionCall1(
+	    sha256_bytea, PointerGetDatum(scan->modality[m])));
+	StringInfoData where;
+
+	initStringInfo(&where);
+	appendStringInfo(&where,
+	                 "row of %s where encode(sha256(%s), 'hex') = '",
+	                 source->quoted, column);
+	for (int i = 0; i < MMRD_PG_DIGEST_BYTES; i++)
+		appendStringInfo(&where, "%02x", (uint8) VARDATA_ANY(digest)[i]);
+	appendStringInfoChar(&where, '\'');
+
+	callback.callback = say_where;
+	callback.arg = where.data;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	mmrd_pg_throw(err);
 }
 
 void

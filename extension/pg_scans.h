@@ -6,7 +6,7 @@
 #ifndef MMRD_PG_SCANS_H
 #define MMRD_PG_SCANS_H
 
-#include "extension/pg_compat.h"
+#include "extension/pg_glue.h"
 #include "model/net/config.h"
 
 enum
@@ -72,6 +72,14 @@ extern int64 mmrd_pg_scans_read(const mmrd_pg_source *source,
                                 const char *query, bool ordered,
                                 mmrd_pg_scan_take take, void *context,
                                 int64 *skipped);
+
+/*
+ * Throw what went wrong with modality m of a scan, and say in which row: by
+ * the digest of its image, since a table need not have a key.
+ */
+extern void mmrd_pg_scan_throw(const mmrd_pg_source *source,
+                               const mmrd_pg_scan *scan, int m,
+                               const mmrd_error *err) pg_attribute_noreturn();
 
 /* Say, once, how many scans were skipped; nothing when none were. */
 extern void mmrd_pg_scans_report_skipped(const mmrd_pg_source *source,

@@ -91,6 +91,8 @@ mmrd_pg_training_create(const mmrd_pg_options *options, int n_scans,
 typedef struct input_reader
 {
 	mmrd_pg_spool *spool;
+	const int32 *scans; /* numbers in the spool */
+	int n_scans;
 	int n_modalities;
 	size_t count;        /* floats of one modality */
 	float *buffer;       /* records of a batch, for those in the file */
@@ -105,6 +107,8 @@ input_reader_init(input_reader *reader, const mmrd_pg_training *training,
 	const Size record = mmrd_pg_input_record_bytes(options);
 
 	reader->spool = training->inputs;
+	reader->scans = training->scans;
+	reader->n_scans = training->n_scans;
 	reader->n_modalities = 1 + options->config.n_aux;
 	reader->count = mmrd_pg_input_count(options);
 	reader->buffer =
@@ -117,7 +121,7 @@ static void
 input_reader_read(input_reader *reader, int place, int scan)
 {
 	const size_t record = reader->n_modalities * reader->count;
-	const float *at = mmrd_pg_spool_get(reader->spool, scan,
+	const float *at = mmrd_pg_spool_get(reader->spool, reader->scans[scan],
 	                                    reader->buffer + place * record);
 
 	for (int m = 0; m < reader->n_modalities; m++)
@@ -145,10 +149,9 @@ static void
 make_features(mmrd_trainer *trainer, input_reader *reader,
               mmrd_pg_spool *features, uint16 *record)
 {
-	const int n = mmrd_pg_spool_count(reader->spool);
 	mmrd_error err = {0};
 
-	for (int scan = 0; scan < n; scan++)
+	for (int scan = 0; scan < reader->n_scans; scan++)
 	{
 		input_reader_read(reader, 0, scan);
 		MMRD_PG_CHECK(mmrd_trainer_features(trainer, scan, reader->input,
@@ -259,7 +262,8 @@ mmrd_pg_training_run(mmrd_trainer *trainer, mmrd_pg_training *training,
 	features = mmrd_pg_spool_create(
 	    memory, record_bytes,
 	    for_records > for_inputs ? for_records - for_inputs : 0);
-	buffer = MemoryContextAllocHuge(memory, MMRD_MAX_BATCH * record_bytes);
+	buffer = MemoryContextAllocHuge(
+	    memory, options->train.batch_size * record_bytes);
 	input_reader_init(&reader, training, reading);
 	adapt(trainer, &reader);
 	make_features(trainer, &reader, features, (uint16 *) buffer);

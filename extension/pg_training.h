@@ -22,6 +22,8 @@ typedef struct mmrd_pg_training
 	const mmrd_pg_options *options;
 	mmrd_pg_spool *inputs; /* one record a scan: its modalities' inputs, one
 	                        * after the other; freed when no longer needed */
+	int n_scans;           /* as the trainer was made for */
+	const int32 *scans;    /* their numbers in inputs */
 	Size memory_bytes;     /* for working memory, inputs and features */
 	mmrd_pg_epoch_done epoch_done;
 	void *context; /* of epoch_done */
