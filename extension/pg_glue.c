@@ -53,6 +53,23 @@ mmrd_pg_throw(const mmrd_error *err)
 	pg_unreachable();
 }
 
+static void
+say_where(void *where)
+{
+	errcontext("%s", (const char *) where);
+}
+
+void
+mmrd_pg_throw_where(const mmrd_error *err, char *where)
+{
+	ErrorContextCallback callback = {
+	    .callback = say_where, .arg = where, .previous = error_context_stack};
+
+	if (where != NULL)
+		error_context_stack = &callback;
+	mmrd_pg_throw(err);
+}
+
 void
 mmrd_pg_release(mmrd_pg_owned *owned)
 {

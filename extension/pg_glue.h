@@ -23,6 +23,10 @@
 /* Raise *err as an error of PostgreSQL.  Does not return. */
 extern void mmrd_pg_throw(const mmrd_error *err) pg_attribute_noreturn();
 
+/* The same; where, a line of context, may be NULL. */
+extern void mmrd_pg_throw_where(const mmrd_error *err, char *where)
+    pg_attribute_noreturn();
+
 /* Throw unless the call returned MMRD_OK. */
 #define MMRD_PG_CHECK(call, err)                                              \
 	do                                                                        \

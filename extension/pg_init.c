@@ -10,10 +10,8 @@
 #include <limits.h>
 
 #include "extension/pg_settings.h"
-#include "fmgr.h"
-#include "utils/guc.h"
 
-PG_MODULE_MAGIC;
+MMRD_PG_MODULE_MAGIC("mmrd", MMRD_VERSION);
 
 int mmrd_pg_setting_threads;
 int mmrd_pg_setting_train_threads;
@@ -106,9 +104,5 @@ _PG_init(void)
 {
 	define_user_settings();
 	define_limits();
-#if PG_VERSION_NUM >= 150000
-	MarkGUCPrefixReserved("mmrd");
-#else
-	EmitWarningsOnPlaceholders("mmrd");
-#endif
+	mmrd_pg_reserve_settings("mmrd");
 }

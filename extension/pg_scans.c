@@ -259,18 +259,11 @@ mmrd_pg_scans_read(const mmrd_pg_source *source, const char *query,
 	return taken;
 }
 
-static void
-say_where(void *where)
-{
-	errcontext("%s", (const char *) where);
-}
-
 void
 mmrd_pg_scan_throw(const mmrd_pg_source *source, const mmrd_pg_scan *scan,
                    int m, const mmrd_error *err)
 {
 	const char *column = quote_identifier(source->column[m]);
-	ErrorContextCallback callback;
 	bytea *digest = DatumGetByteaPP(DirectFunctionCall1(
 	    sha256_bytea, PointerGetDatum(scan->modality[m])));
 	StringInfoData where;
@@ -283,11 +276,7 @@ mmrd_pg_scan_throw(const mmrd_pg_source *source, const mmrd_pg_scan *scan,
 		appendStringInfo(&where, "%02x", (uint8) VARDATA_ANY(digest)[i]);
 	appendStringInfoChar(&where, '\'');
 
-	callback.callback = say_where;
-	callback.arg = where.data;
-	callback.previous = error_context_stack;
-	error_context_stack = &callback;
-	mmrd_pg_throw(err);
+	mmrd_pg_throw_where(err, where.data);
 }
 
 void

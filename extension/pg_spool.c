@@ -12,12 +12,8 @@
 
 #include <limits.h>
 
-#include "pgstat.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
-#if PG_VERSION_NUM >= 140000
-#include "utils/wait_event.h"
-#endif
 
 struct mmrd_pg_spool
 {

@@ -86,3 +86,24 @@ mmrd_map_quantile(float *values, size_t n, double share)
 
 	return select_kth(values, n, k >= n ? n - 1 : k);
 }
+
+double
+mmrd_map_share_above(const float *values, size_t n, float threshold)
+{
+	size_t above = 0;
+
+	for (size_t i = 0; i < n; i++)
+		above += values[i] > threshold;
+	return (double) above / (double) n;
+}
+
+float
+mmrd_score_normalized(float score, float threshold, float lo, float hi)
+{
+	double at;
+
+	if (!(hi > lo))
+		return score > threshold ? 1.0f : score < threshold ? 0.0f : 0.5f;
+	at = ((double) score - threshold) / ((double) hi - lo) + 0.5;
+	return at < 0 ? 0.0f : at > 1 ? 1.0f : (float) at;
+}

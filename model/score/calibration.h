@@ -31,4 +31,14 @@ int mmrd_threshold_scans_needed(double fpr);
  */
 float mmrd_map_quantile(float *values, size_t n, double share);
 
+/* The share of n (at least 1) values that are above (>) the threshold. */
+double mmrd_map_share_above(const float *values, size_t n, float threshold);
+
+/*
+ * A score on a scale where 0.5 is the threshold and the width of the range
+ * [lo, hi] of the scores it was made from is 1; clamped to 0 .. 1.  A range
+ * without width leaves 0, 0.5 and 1.
+ */
+float mmrd_score_normalized(float score, float threshold, float lo, float hi);
+
 #endif /* MMRD_CALIBRATION_H */

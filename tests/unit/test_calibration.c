@@ -109,9 +109,28 @@ promise(void)
 	      (double) above / DRAWS, fpr, tol);
 }
 
+static void
+scales(void)
+{
+	const float x[] = {0, 1, 2, 2, 5};
+
+	CHECK(mmrd_map_share_above(x, 5, 2) == 0.2, "2 is not above 2");
+	CHECK(mmrd_map_share_above(x, 5, -1) == 1, "all");
+	CHECK(mmrd_map_share_above(x, 1, 0) == 0, "none of one");
+	CHECK(mmrd_score_normalized(3, 3, 1, 5) == 0.5f, "the threshold");
+	CHECK(mmrd_score_normalized(4, 3, 1, 5) == 0.75f, "a quarter above");
+	CHECK(mmrd_score_normalized(5, 3, 1, 5) == 1.0f, "the end");
+	CHECK(mmrd_score_normalized(99, 3, 1, 5) == 1.0f, "clamped");
+	CHECK(mmrd_score_normalized(-99, 3, 1, 5) == 0.0f, "clamped below");
+	CHECK(mmrd_score_normalized(3, 3, 3, 3) == 0.5f, "no range");
+	CHECK(mmrd_score_normalized(4, 3, 3, 3) == 1.0f, "no range, above");
+	CHECK(mmrd_score_normalized(2, 3, 3, 3) == 0.0f, "no range, below");
+}
+
 int
 main(void)
 {
+	scales();
 	ranks();
 	selection();
 	promise();
