@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "utils/guc.h"
+#include "utils/snapshot.h"
 
 #if PG_VERSION_NUM >= 140000
 #include "utils/wait_event.h"
@@ -98,6 +99,24 @@ mmrd_pg_wait_event(const char *name)
 #else
 	(void) name;
 	return PG_WAIT_EXTENSION;
+#endif
+}
+
+/*
+ * A number that grows whenever a transaction with changes ends: two snapshots
+ * with the same one were taken while nothing ended.  13 does not count, so
+ * there no two are the same.
+ */
+static inline uint64
+mmrd_pg_snapshot_completed(Snapshot snapshot)
+{
+#if PG_VERSION_NUM >= 140000
+	return snapshot->snapXactCompletionCount;
+#else
+	static uint64 calls = 0;
+
+	(void) snapshot;
+	return ++calls;
 #endif
 }
 

@@ -1,0 +1,31 @@
+/*
+ * extension/pg_engine.h
+ *	  A model ready to score, with the memory that one call needs.
+ */
+#ifndef MMRD_PG_ENGINE_H
+#define MMRD_PG_ENGINE_H
+
+#include "extension/pg_glue.h"
+#include "extension/pg_options.h"
+
+typedef struct mmrd_pg_engine
+{
+	Size n_bytes; /* of everything below */
+	size_t map_count;
+	void *packed; /* not built yet: mmrd_packed_build() */
+	mmrd_scorer *scorer;
+	float *input[MMRD_MAX_MODALITIES]; /* the caller fills them */
+	float *map;                        /* of the last run, (S, S) */
+} mmrd_pg_engine;
+
+extern Size mmrd_pg_engine_bytes(const mmrd_pg_options *options);
+
+/* All of it lives until owner is reset. */
+extern mmrd_pg_engine *mmrd_pg_engine_create(const mmrd_pg_options *options,
+                                             MemoryContext owner);
+
+/* Score what is in input; map and *score are set.  As mmrd_scorer_run(). */
+extern mmrd_status mmrd_pg_engine_run(mmrd_pg_engine *engine, float *score,
+                                      mmrd_error *err);
+
+#endif /* MMRD_PG_ENGINE_H */

@@ -1,0 +1,273 @@
+/*
+ * extension/pg_evaluate.c
+ *	  mmrd_evaluate(): every metric of a model on a table, in one pass.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "extension/pg_cache.h"
+#include "extension/pg_glue.h"
+#include "extension/pg_input.h"
+#include "extension/pg_scans.h"
+#include "extension/pg_score.h"
+#include "extension/pg_settings.h"
+#include "extension/pg_threads.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "model/score/aupro.h"
+#include "model/score/auroc.h"
+#include "portability/instr_time.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+PG_FUNCTION_INFO_V1(mmrd_evaluate);
+
+#define MAX_SCORE_BYTES ((size_t) 800 << 20)
+#define MAX_PIXEL_BYTES ((size_t) 2 << 30)
+#define SMALL_FPR_LIMIT 0.01 /* column aupro_01 */
+
+typedef struct evaluation
+{
+	mmrd_pg_source source;
+	const mmrd_pg_version *version;
+	int label; /* place among the source's extra columns, -1: none */
+	int mask;
+	mmrd_scores scores;
+	mmrd_aupro pixels;
+	uint8 *mask_pixels;
+	int64 n_unlabelled;
+	int64 n_without_mask; /* anomalous, but the mask is NULL */
+} evaluation;
+
+static void
+clear_evaluation(void *arg)
+{
+	evaluation *e = arg;
+
+	mmrd_scores_clear(&e->scores);
+	mmrd_aupro_clear(&e->pixels);
+}
+
+static bool
+read_mask(evaluation *e, const mmrd_pg_scan *scan)
+{
+	const mmrd_pg_options *options = &e->version->options;
+	const int S = options->config.input_size;
+	mmrd_error err = {0};
+
+	if (e->mask < 0 || scan->extra_null[e->mask])
+		return false;
+	if (mmrd_pg_mask_prepare(PG_DETOAST_DATUM_PACKED(scan->extra[e->mask]),
+	                         options->has_roi ? options->roi : NULL, S, S,
+	                         e->mask_pixels, &err) != MMRD_OK)
+		mmrd_pg_throw_where(&err, psprintf("column \"%s\" of \"%s\"",
+		                                   e->source.extra[e->mask],
+		                                   e->source.name));
+	return true;
+}
+
+static bool
+any_set(const uint8 *mask, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (mask[i] != 0)
+			return true;
+	return false;
+}
+
+static void
+evaluate_scan(void *context, const mmrd_pg_scan *scan)
+{
+	evaluation *e = context;
+	const mmrd_pg_options *options = &e->version->options;
+	const int S = options->config.input_size;
+	/* Looked up for each scan: a condition may score with other models. */
+	mmrd_pg_engine *engine = mmrd_pg_cache_get(e->version);
+	mmrd_error err = {0};
+	bool has_mask;
+	bool anomalous;
+	float score;
+
+	for (int m = 0; m <= options->config.n_aux; m++)
+		if (mmrd_pg_input_prepare(options, m, scan->modality[m],
+		                          engine->input[m], NULL, NULL,
+		                          &err) != MMRD_OK)
+			mmrd_pg_scan_throw(&e->source, scan, m, &err);
+	MMRD_PG_CHECK(mmrd_pg_engine_run(engine, &score, &err), &err);
+
+	has_mask = read_mask(e, scan);
+	if (e->label >= 0 && scan->extra_null[e->label])
+	{
+		e->n_unlabelled++;
+		return;
+	}
+	anomalous = e->label >= 0
+	                ? DatumGetBool(scan->extra[e->label])
+	                : has_mask && any_set(e->mask_pixels, engine->map_count);
+	if (e->label >= 0 || e->mask >= 0)
+		MMRD_PG_CHECK(mmrd_scores_add(&e->scores, score, anomalous, &err),
+		              &err);
+	if (e->mask < 0)
+		return;
+	if (anomalous && !has_mask)
+	{
+		e->n_without_mask++;
+		return;
+	}
+	MMRD_PG_CHECK(mmrd_aupro_add(&e->pixels, engine->map,
+	                             has_mask ? e->mask_pixels : NULL, S, S, &err),
+	              &err);
+}
+
+static char *
+name_or_null(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(n)));
+}
+
+/* Arguments: source, model, rgb, aux, aux2, label, mask, filter. */
+static char *
+begin(FunctionCallInfo fcinfo, evaluation *e)
+{
+	char *model = PG_ARGISNULL(1) ? NULL
+	                              : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char *filter = PG_ARGISNULL(7) ? NULL
+	                               : text_to_cstring(PG_GETARG_TEXT_PP(7));
+	const char *aux = name_or_null(fcinfo, 3);
+	const char *aux2 = name_or_null(fcinfo, 4);
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		                errmsg("the source of the scans must be named")));
+	mmrd_scores_init(&e->scores, MAX_SCORE_BYTES);
+	mmrd_aupro_init(&e->pixels, MAX_PIXEL_BYTES);
+	mmrd_pg_own(CurrentMemoryContext, clear_evaluation)->object = e;
+	e->version = mmrd_pg_version_wanted(model, CurrentMemoryContext);
+	mmrd_pg_source_init(&e->source, PG_GETARG_OID(0), name_or_null(fcinfo, 2),
+	                    aux, aux2);
+	mmrd_pg_check_modalities(e->version, aux != NULL, aux2 != NULL);
+	e->label = -1;
+	e->mask = -1;
+	if (!PG_ARGISNULL(5))
+	{
+		e->label = e->source.n_extra;
+		mmrd_pg_source_add(&e->source, name_or_null(fcinfo, 5), BOOLOID);
+	}
+	if (!PG_ARGISNULL(6))
+	{
+		const Size S = (Size) e->version->options.config.input_size;
+
+		e->mask = e->source.n_extra;
+		mmrd_pg_source_add(&e->source, name_or_null(fcinfo, 6), BYTEAOID);
+		e->mask_pixels = palloc(S * S);
+	}
+	return mmrd_pg_source_query(&e->source, filter, NULL, false);
+}
+
+static void
+report(const evaluation *e, int64 skipped)
+{
+	mmrd_pg_scans_report_skipped(&e->source, skipped);
+	if (e->n_unlabelled > 0)
+		ereport(NOTICE, (errmsg("%lld scans without a label are not counted",
+		                        (long long) e->n_unlabelled)));
+	if (e->n_without_mask > 0)
+		ereport(NOTICE,
+		        (errmsg("%lld anomalous scans without a mask are left out of "
+		                "the pixel metrics",
+		                (long long) e->n_without_mask)));
+}
+
+typedef struct numbers
+{
+	mmrd_score_metrics image;
+	double pixel_auroc;
+	double pixel_ap;
+	double aupro_30;
+	double aupro_01;
+} numbers;
+
+static numbers
+measure(evaluation *e)
+{
+	mmrd_error err = {0};
+	numbers n;
+
+	MMRD_PG_CHECK(
+	    mmrd_scores_measure(&e->scores, &mmrd_pg_stop, &n.image, &err), &err);
+	MMRD_PG_CHECK(mmrd_aupro_sort(&e->pixels, &mmrd_pg_stop, &err), &err);
+	mmrd_aupro_pixels(&e->pixels, &n.pixel_auroc, &n.pixel_ap);
+	MMRD_PG_CHECK(mmrd_aupro_measure(&e->pixels, MMRD_AUPRO_FPR_LIMIT,
+	                                 &n.aupro_30, &err),
+	              &err);
+	MMRD_PG_CHECK(mmrd_aupro_measure(&e->pixels, SMALL_FPR_LIMIT, &n.aupro_01,
+	                                 &err),
+	              &err);
+	return n;
+}
+
+static Datum
+result_row(FunctionCallInfo fcinfo, int64 scans, const numbers *n,
+           double seconds)
+{
+	const double metrics[] = {n->image.auroc,
+	                          n->image.average_precision,
+	                          n->pixel_auroc,
+	                          n->pixel_ap,
+	                          n->aupro_30,
+	                          n->aupro_01,
+	                          n->image.f1_max,
+	                          n->image.f1_threshold};
+	TupleDesc desc;
+	Datum values[10];
+	bool nulls[10] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	desc = BlessTupleDesc(desc);
+	values[0] = Int64GetDatum(scans);
+	for (size_t i = 0; i < lengthof(metrics); i++)
+	{
+		values[i + 1] = Float8GetDatum(metrics[i]);
+		nulls[i + 1] = isnan(metrics[i]);
+	}
+	values[9] = Float8GetDatum(seconds);
+	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
+Datum
+mmrd_evaluate(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext memory = AllocSetContextCreate(caller, "mmrd evaluate",
+	                                             ALLOCSET_DEFAULT_SIZES);
+	evaluation *e;
+	char *query;
+	int64 scans;
+	int64 skipped;
+	numbers n;
+	instr_time start;
+	instr_time now;
+	Datum row;
+
+	INSTR_TIME_SET_CURRENT(start);
+	MemoryContextSwitchTo(memory);
+	e = palloc0(sizeof(evaluation));
+	query = begin(fcinfo, e);
+	mmrd_pg_threads_begin(mmrd_pg_setting_threads, fcinfo->flinfo->fn_mcxt);
+	scans = mmrd_pg_scans_read(&e->source, query, false, evaluate_scan, e,
+	                           &skipped);
+	report(e, skipped);
+	n = measure(e);
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, start);
+
+	MemoryContextSwitchTo(caller);
+	row = result_row(fcinfo, scans, &n, INSTR_TIME_GET_DOUBLE(now));
+	MemoryContextDelete(memory);
+	PG_RETURN_DATUM(row);
+}

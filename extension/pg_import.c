@@ -1,0 +1,258 @@
+/*
+ * extension/pg_import.c
+ *	  mmrd_import_teacher(), mmrd_import_teacher_file(), mmrd_drop_teacher().
+ */
+#include "postgres.h"
+
+#include <sys/stat.h>
+
+#include "catalog/pg_authid.h"
+#include "extension/pg_access.h"
+#include "extension/pg_glue.h"
+#include "extension/pg_store.h"
+#include "fmgr.h"
+#include "loader/weights/weights_file.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+PG_FUNCTION_INFO_V1(mmrd_import_teacher);
+PG_FUNCTION_INFO_V1(mmrd_import_teacher_file);
+PG_FUNCTION_INFO_V1(mmrd_drop_teacher);
+
+enum
+{
+	MAX_NAME_BYTES = 200,    /* of a teacher */
+	READ_AT_ONCE = 1 << 20,  /* bytes of a file between two checks */
+	MAX_FILE_BYTES = 1 << 30 /* what a bytea could hold */
+};
+
+static void
+free_file(void *file)
+{
+	mmrd_weights_file_free(file);
+}
+
+static void
+free_weights(void *weights)
+{
+	mmrd_weights_free(weights);
+}
+
+static void
+check_name(const char *name)
+{
+	if (name[0] == '\0')
+		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
+		                errmsg("the name of a teacher must not be empty")));
+	if (strlen(name) > MAX_NAME_BYTES)
+		ereport(ERROR,
+		        (errcode(ERRCODE_NAME_TOO_LONG),
+		         errmsg("the name of the teacher is too long"),
+		         errdetail("It has %zu bytes, %d are allowed.", strlen(name),
+		                   MAX_NAME_BYTES)));
+	if (strncmp(name, "builtin", 7) == 0)
+		ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME),
+		                errmsg("teacher name \"%s\" is reserved", name),
+		                errdetail("Names that begin with \"builtin\" are "
+		                          "those of teachers that ship with the "
+		                          "extension.")));
+}
+
+static mmrd_arch
+arch_argument(const char *text)
+{
+	mmrd_arch arch = MMRD_ARCH_RESNET18;
+	StringInfoData names;
+
+	if (mmrd_arch_parse(text, &arch))
+		return arch;
+	initStringInfo(&names);
+	for (int i = 0; i < MMRD_ARCH_COUNT; i++)
+		appendStringInfo(&names, "%s%s", i ? ", " : "",
+		                 mmrd_arch_name((mmrd_arch) i));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+	                errmsg("unknown architecture \"%s\"", text),
+	                errhint("Known architectures are: %s.", names.data)));
+	return arch; /* not reached */
+}
+
+/* Names and shapes of a network with this backbone. */
+static mmrd_weights *
+describe(mmrd_arch arch)
+{
+	mmrd_pg_owned *owned = mmrd_pg_own(CurrentMemoryContext, free_weights);
+	mmrd_error err = {0};
+	mmrd_weights *shapes = NULL;
+	mmrd_config config;
+	mmrd_status st;
+
+	mmrd_config_init(&config);
+	config.arch = arch;
+	st = mmrd_weights_describe(&config, &shapes, &err);
+	owned->object = shapes;
+	MMRD_PG_CHECK(st, &err);
+	return shapes;
+}
+
+/* arch_text may be NULL: inferred. */
+static void
+import_teacher(const char *name, const uint8 *bytes, Size n_bytes,
+               const char *arch_text)
+{
+	mmrd_pg_owned *owned = mmrd_pg_own(CurrentMemoryContext, free_file);
+	mmrd_error err = {0};
+	mmrd_weights_file *file = NULL;
+	mmrd_weights *shapes;
+	mmrd_pg_access access;
+	mmrd_arch arch;
+	mmrd_status st;
+	const Oid user = GetUserId();
+
+	st = mmrd_weights_file_open(bytes, n_bytes, NULL, &file, &err);
+	owned->object = file;
+	MMRD_PG_CHECK(st, &err);
+	if (arch_text != NULL)
+		arch = arch_argument(arch_text);
+	else
+		MMRD_PG_CHECK(
+		    mmrd_arch_infer(mmrd_weights_file_lookup, file, &arch, &err),
+		    &err);
+	shapes = describe(arch);
+
+	mmrd_pg_access_begin(&access);
+	mmrd_pg_tensors_store_teacher(mmrd_pg_teacher_insert(name, arch, user),
+	                              shapes, mmrd_weights_file_lookup, file);
+	mmrd_pg_access_end(&access);
+	mmrd_pg_release(owned);
+}
+
+static char *
+name_argument(FunctionCallInfo fcinfo)
+{
+	char *name;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		                errmsg("the name of a teacher must not be null")));
+	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	check_name(name);
+	return name;
+}
+
+static char *
+optional_text(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+Datum
+mmrd_import_teacher(PG_FUNCTION_ARGS)
+{
+	char *name = name_argument(fcinfo);
+	bytea *weights;
+
+	PreventCommandIfReadOnly("mmrd_import_teacher()");
+	if (PG_ARGISNULL(1))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		                errmsg("the weights of a teacher must not be null")));
+	weights = PG_GETARG_BYTEA_PP(1);
+	import_teacher(name, (const uint8 *) VARDATA_ANY(weights),
+	               VARSIZE_ANY_EXHDR(weights), optional_text(fcinfo, 2));
+	PG_FREE_IF_COPY(weights, 1);
+	PG_RETURN_VOID();
+}
+
+/* The whole file, palloc'd.  Only a regular file: others may block. */
+static uint8 *
+read_server_file(const char *path, Size *n_bytes)
+{
+	struct stat st;
+	FILE *file;
+	uint8 *bytes;
+	Size at = 0;
+
+	if (stat(path, &st) != 0)
+		ereport(ERROR, (errcode_for_file_access(),
+		                errmsg("could not open file \"%s\": %m", path)));
+	if (!S_ISREG(st.st_mode))
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+		                errmsg("\"%s\" is not a regular file", path)));
+	if (st.st_size > MAX_FILE_BYTES)
+		ereport(ERROR,
+		        (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+		         errmsg("file \"%s\" is too large", path),
+		         errdetail("It has %lld bytes, %d are allowed.",
+		                   (long long) st.st_size, MAX_FILE_BYTES)));
+	file = AllocateFile(path, PG_BINARY_R);
+	if (file == NULL)
+		ereport(ERROR, (errcode_for_file_access(),
+		                errmsg("could not open file \"%s\": %m", path)));
+	bytes = MemoryContextAllocHuge(CurrentMemoryContext,
+	                               Max((Size) st.st_size, 1));
+	while (at < (Size) st.st_size)
+	{
+		const Size n = Min((Size) st.st_size - at, (Size) READ_AT_ONCE);
+		const Size got = fread(bytes + at, 1, n, file);
+
+		CHECK_FOR_INTERRUPTS();
+		if (ferror(file))
+			ereport(ERROR, (errcode_for_file_access(),
+			                errmsg("could not read file \"%s\": %m", path)));
+		if (got == 0)
+			break; /* it has become shorter: the reader will say so */
+		at += got;
+	}
+	FreeFile(file);
+	*n_bytes = at;
+	return bytes;
+}
+
+Datum
+mmrd_import_teacher_file(PG_FUNCTION_ARGS)
+{
+	char *name = name_argument(fcinfo);
+	char *path;
+	uint8 *bytes;
+	Size n_bytes;
+
+	PreventCommandIfReadOnly("mmrd_import_teacher_file()");
+	if (!has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
+		ereport(ERROR,
+		        (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+		         errmsg("permission denied to read files of the server"),
+		         errdetail("Only roles with privileges of role "
+		                   "\"pg_read_server_files\" may import from a file."),
+		         errhint("mmrd_import_teacher takes the weights as bytea, "
+		                 "from the client.")));
+	if (PG_ARGISNULL(1))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		                errmsg("the path of the file must not be null")));
+	path = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	canonicalize_path(path);
+	bytes = read_server_file(path, &n_bytes);
+	import_teacher(name, bytes, n_bytes, optional_text(fcinfo, 2));
+	pfree(bytes);
+	PG_RETURN_VOID();
+}
+
+Datum
+mmrd_drop_teacher(PG_FUNCTION_ARGS)
+{
+	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	mmrd_pg_access access;
+
+	PreventCommandIfReadOnly("mmrd_drop_teacher()");
+	mmrd_pg_access_begin(&access);
+	if (!mmrd_pg_teacher_drop(name))
+		ereport(ERROR,
+		        (errcode(ERRCODE_UNDEFINED_OBJECT),
+		         errmsg("teacher \"%s\" does not exist", name),
+		         errhint("Teachers are: %s.",
+		                 mmrd_pg_teacher_names(CurrentMemoryContext))));
+	mmrd_pg_access_end(&access);
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,369 @@
+/*
+ * extension/pg_options.c
+ *	  The options of a training: from jsonb, and complete to jsonb again.
+ *
+ * One table says for each option its type, place, range and names; reading,
+ * writing and the messages all follow it.
+ */
+#include "postgres.h"
+
+#include "extension/pg_options.h"
+
+#include <math.h>
+
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
+
+typedef enum kind
+{
+	KIND_INT,
+	KIND_FLOAT,
+	KIND_DOUBLE,
+	KIND_SEED,  /* uint64_t, within bigint's positive half */
+	KIND_BOOL,  /* int32_t, 0 or 1 */
+	KIND_ENUM,  /* int, the place of the name in names */
+	KIND_TEXT,  /* char * */
+	KIND_INTS,  /* int32_t[length] */
+	KIND_ROI    /* int32_t[4] and has_roi; null: the whole picture */
+} kind;
+
+typedef struct option
+{
+	const char *name;
+	kind kind;
+	size_t offset; /* in mmrd_pg_options */
+	double min;
+	double max;
+	int length;
+	const char *const *names; /* NULL at the end */
+} option;
+
+static const char *const deploy_names[] = {"if_better", "always", "never",
+                                           NULL};
+static const char *const prior_at_names[] = {"next", "same", NULL};
+static const char *const fusion_names[] = {"modulated", "modulated_aux", "add",
+                                           "none", NULL};
+static const char *const aux_kind_names[] = {"auto", "image", NULL};
+/* In the order of the mask: MMRD_ADAPT_RGB is 1, MMRD_ADAPT_AUX is 2. */
+static const char *const adapt_names[] = {"none", "rgb", "aux", "all", NULL};
+
+#define AT(field) offsetof(mmrd_pg_options, field)
+
+static const option options_table[] = {
+    {"teacher", KIND_TEXT, AT(teacher), 0, 0, 0, NULL},
+    {"epochs", KIND_INT, AT(epochs), 1, 100000, 0, NULL},
+    {"batch_size", KIND_INT, AT(train.batch_size), 1, MMRD_MAX_BATCH, 0, NULL},
+    {"lr", KIND_FLOAT, AT(train.lr), 1e-8, 1, 0, NULL},
+    {"lambda", KIND_FLOAT, AT(train.lambda), 0, 1000, 0, NULL},
+    {"prototypes", KIND_INTS, AT(config.prototypes), 0, MMRD_MAX_PROTOTYPES,
+     MMRD_STAGES, NULL},
+    {"seed", KIND_SEED, AT(train.seed), 0, 9.2e18, 0, NULL},
+    {"input_size", KIND_INT, AT(config.input_size), MMRD_MIN_INPUT_SIZE,
+     MMRD_MAX_INPUT_SIZE, 0, NULL},
+    {"roi", KIND_ROI, AT(roi), 0, INT32_MAX, 4, NULL},
+    {"bn_epochs", KIND_INT, AT(train.bn_epochs), 0, 1000, 0, NULL},
+    {"bn_adapt", KIND_ENUM, AT(train.adapt_mask), 0, 0, 0, adapt_names},
+    {"aux_kind", KIND_ENUM, AT(aux_kind[0]), 0, 0, 0, aux_kind_names},
+    {"aux2_kind", KIND_ENUM, AT(aux_kind[1]), 0, 0, 0, aux_kind_names},
+    {"fusion", KIND_ENUM, AT(config.fusion), 0, 0, 0, fusion_names},
+    {"interaction", KIND_BOOL, AT(config.interaction), 0, 0, 0, NULL},
+    {"prior_at", KIND_ENUM, AT(config.prior_at), 0, 0, 0, prior_at_names},
+    {"deploy", KIND_ENUM, AT(deploy), 0, 0, 0, deploy_names},
+    {"threshold_fpr", KIND_DOUBLE, AT(threshold_fpr), 1e-6, 0.5, 0, NULL},
+};
+
+void
+mmrd_pg_options_init(mmrd_pg_options *options)
+{
+	memset(options, 0, sizeof(*options));
+	options->teacher = pstrdup("builtin");
+	options->epochs = 400;
+	options->deploy = MMRD_PG_DEPLOY_IF_BETTER;
+	options->threshold_fpr = 0.01;
+	mmrd_train_options_init(&options->train);
+	mmrd_config_init(&options->config);
+}
+
+static void
+wrong_type(const option *o, const char *wanted)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+	                errmsg("option \"%s\" must be %s", o->name, wanted)));
+}
+
+static void
+out_of_range(const option *o, const char *found)
+{
+	ereport(ERROR,
+	        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+	         errmsg("option \"%s\" is out of range", o->name),
+	         errdetail("The value is %s, it must be between %g and %g.", found,
+	                   o->min, o->max)));
+}
+
+static Numeric
+read_number(const option *o, const JsonbValue *v, bool integral)
+{
+	const char *wanted = integral ? "an integer" : "a number";
+	double number;
+
+	if (v->type != jbvNumeric)
+		wrong_type(o, wanted);
+	number = DatumGetFloat8(DirectFunctionCall1(
+	    numeric_float8_no_overflow, NumericGetDatum(v->val.numeric)));
+	if (integral && (isinf(number) || number != floor(number)))
+		wrong_type(o, wanted);
+	if (!(number >= o->min && number <= o->max))
+		out_of_range(o, numeric_normalize(v->val.numeric));
+	return v->val.numeric;
+}
+
+static int32
+read_int(const option *o, const JsonbValue *v)
+{
+	return DatumGetInt32(DirectFunctionCall1(
+	    numeric_int4, NumericGetDatum(read_number(o, v, true))));
+}
+
+static void
+read_ints(const option *o, const JsonbValue *v, int32 *out)
+{
+	char *wanted = psprintf("an array of %d integers", o->length);
+	JsonbContainer *array;
+
+	if (v->type != jbvBinary || !JsonContainerIsArray(v->val.binary.data) ||
+	    JsonContainerIsScalar(v->val.binary.data))
+		wrong_type(o, wanted);
+	array = v->val.binary.data;
+	if (JsonContainerSize(array) != (uint32) o->length)
+		wrong_type(o, wanted);
+	for (int i = 0; i < o->length; i++)
+	{
+		JsonbValue *element = getIthJsonbValueFromContainer(array, i);
+
+		if (element->type != jbvNumeric)
+			wrong_type(o, wanted);
+		out[i] = read_int(o, element);
+	}
+	pfree(wanted);
+}
+
+static char *
+read_text(const option *o, const JsonbValue *v)
+{
+	if (v->type != jbvString)
+		wrong_type(o, "a string");
+	return pnstrdup(v->val.string.val, v->val.string.len);
+}
+
+static int
+read_enum(const option *o, const JsonbValue *v)
+{
+	char *text = read_text(o, v);
+	StringInfoData names;
+
+	for (int i = 0; o->names[i] != NULL; i++)
+		if (strcmp(text, o->names[i]) == 0)
+			return i;
+	initStringInfo(&names);
+	for (int i = 0; o->names[i] != NULL; i++)
+		appendStringInfo(&names, "%s%s", i ? ", " : "", o->names[i]);
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+	                errmsg("option \"%s\" does not know \"%s\"", o->name,
+	                       text),
+	                errhint("Known values are: %s.", names.data)));
+	return 0; /* not reached */
+}
+
+static void
+read_option(const option *o, const JsonbValue *v, mmrd_pg_options *options)
+{
+	void *at = (char *) options + o->offset;
+
+	if (v->type == jbvNull)
+		return; /* the default */
+	switch (o->kind)
+	{
+		case KIND_INT:
+			*(int32 *) at = read_int(o, v);
+			break;
+		case KIND_FLOAT:
+			*(float *) at = DatumGetFloat4(DirectFunctionCall1(
+			    numeric_float4, NumericGetDatum(read_number(o, v, false))));
+			break;
+		case KIND_DOUBLE:
+			*(double *) at = DatumGetFloat8(DirectFunctionCall1(
+			    numeric_float8, NumericGetDatum(read_number(o, v, false))));
+			break;
+		case KIND_SEED:
+			*(uint64_t *) at = (uint64_t) DatumGetInt64(DirectFunctionCall1(
+			    numeric_int8, NumericGetDatum(read_number(o, v, true))));
+			break;
+		case KIND_BOOL:
+			if (v->type != jbvBool)
+				wrong_type(o, "true or false");
+			*(int32 *) at = v->val.boolean ? 1 : 0;
+			break;
+		case KIND_ENUM:
+			*(int32 *) at = read_enum(o, v);
+			break;
+		case KIND_TEXT:
+			*(char **) at = read_text(o, v);
+			break;
+		case KIND_INTS:
+			read_ints(o, v, at);
+			break;
+		case KIND_ROI:
+			read_ints(o, v, at);
+			options->has_roi = true;
+			break;
+	}
+}
+
+static const option *
+find_option(const JsonbValue *key)
+{
+	StringInfoData names;
+
+	for (size_t i = 0; i < lengthof(options_table); i++)
+		if (strlen(options_table[i].name) == (size_t) key->val.string.len &&
+		    memcmp(options_table[i].name, key->val.string.val,
+		           key->val.string.len) == 0)
+			return &options_table[i];
+
+	initStringInfo(&names);
+	for (size_t i = 0; i < lengthof(options_table); i++)
+		appendStringInfo(&names, "%s%s", i ? ", " : "", options_table[i].name);
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+	                errmsg("unknown option \"%.*s\"", key->val.string.len,
+	                       key->val.string.val),
+	                errhint("Known options are: %s.", names.data)));
+	return NULL; /* not reached */
+}
+
+void
+mmrd_pg_options_parse(Jsonb *json, mmrd_pg_options *options)
+{
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue key;
+	JsonbValue value;
+
+	if (!JB_ROOT_IS_OBJECT(json))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("options must be a JSON object"),
+		                errhint("For example: {\"epochs\": 50}.")));
+
+	it = JsonbIteratorInit(&json->root);
+	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
+	{
+		if (token != WJB_KEY)
+			continue;
+		(void) JsonbIteratorNext(&it, &value, true); /* arrays stay whole */
+		read_option(find_option(&key), &value, options);
+	}
+}
+
+/* Shortest text that reads back as the same number. */
+static JsonbValue
+number_value(char *text)
+{
+	JsonbValue v;
+
+	v.type = jbvNumeric;
+	v.val.numeric = DatumGetNumeric(DirectFunctionCall3(
+	    numeric_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid),
+	    Int32GetDatum(-1)));
+	return v;
+}
+
+static JsonbValue
+int_value(int64 n)
+{
+	return number_value(psprintf(INT64_FORMAT, n));
+}
+
+static JsonbValue
+string_value(const char *text)
+{
+	JsonbValue v;
+
+	v.type = jbvString;
+	v.val.string.val = pstrdup(text);
+	v.val.string.len = (int) strlen(text);
+	return v;
+}
+
+static void
+push_ints(JsonbParseState **state, const int32 *ints, int n)
+{
+	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	for (int i = 0; i < n; i++)
+	{
+		JsonbValue v = int_value(ints[i]);
+
+		pushJsonbValue(state, WJB_ELEM, &v);
+	}
+	pushJsonbValue(state, WJB_END_ARRAY, NULL);
+}
+
+static JsonbValue
+scalar_value(const option *o, const void *at)
+{
+	JsonbValue v;
+
+	v.type = jbvNull;
+	switch (o->kind)
+	{
+		case KIND_INT:
+			return int_value(*(const int32 *) at);
+		case KIND_SEED:
+			return int_value((int64) * (const uint64_t *) at);
+		case KIND_FLOAT:
+			return number_value(DatumGetCString(DirectFunctionCall1(
+			    float4out, Float4GetDatum(*(const float *) at))));
+		case KIND_DOUBLE:
+			return number_value(DatumGetCString(DirectFunctionCall1(
+			    float8out, Float8GetDatum(*(const double *) at))));
+		case KIND_BOOL:
+			v.type = jbvBool;
+			v.val.boolean = *(const int32 *) at != 0;
+			break;
+		case KIND_ENUM:
+			return string_value(o->names[*(const int32 *) at]);
+		case KIND_TEXT:
+			return string_value(*(char *const *) at);
+		case KIND_INTS:
+		case KIND_ROI:
+			break;
+	}
+	return v;
+}
+
+Jsonb *
+mmrd_pg_options_complete(const mmrd_pg_options *options)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue *all;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (size_t i = 0; i < lengthof(options_table); i++)
+	{
+		const option *o = &options_table[i];
+		const void *at = (const char *) options + o->offset;
+		JsonbValue key = string_value(o->name);
+
+		pushJsonbValue(&state, WJB_KEY, &key);
+		if (o->kind == KIND_INTS || (o->kind == KIND_ROI && options->has_roi))
+			push_ints(&state, at, o->length);
+		else
+		{
+			JsonbValue v = scalar_value(o, at);
+
+			pushJsonbValue(&state, WJB_VALUE, &v);
+		}
+	}
+	all = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	return JsonbValueToJsonb(all);
+}

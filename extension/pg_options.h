@@ -1,0 +1,44 @@
+/*
+ * extension/pg_options.h
+ *	  The options of a training: from jsonb, and complete to jsonb again.
+ */
+#ifndef MMRD_PG_OPTIONS_H
+#define MMRD_PG_OPTIONS_H
+
+#include "extension/pg_compat.h"
+#include "model/mmrd.h"
+#include "utils/jsonb.h"
+
+typedef enum mmrd_pg_deploy
+{
+	MMRD_PG_DEPLOY_IF_BETTER,
+	MMRD_PG_DEPLOY_ALWAYS,
+	MMRD_PG_DEPLOY_NEVER
+} mmrd_pg_deploy;
+
+typedef struct mmrd_pg_options
+{
+	char *teacher;
+	int epochs;
+	int deploy; /* mmrd_pg_deploy */
+	int aux_kind[MMRD_MAX_AUX];
+	double threshold_fpr;
+	bool has_roi;
+	int32 roi[4]; /* x, y, width, height in pixels of the source */
+	mmrd_train_options train;
+	mmrd_config config; /* arch and n_aux are not options: the caller's */
+} mmrd_pg_options;
+
+/* Network.md's defaults and teacher "builtin". */
+extern void mmrd_pg_options_init(mmrd_pg_options *options);
+
+/*
+ * Read what a user wrote, on top of the defaults.  An unknown key, a value of
+ * the wrong type and a value out of range are errors that name it.
+ */
+extern void mmrd_pg_options_parse(Jsonb *json, mmrd_pg_options *options);
+
+/* Every option with its value; mmrd_pg_options_parse() reads it back. */
+extern Jsonb *mmrd_pg_options_complete(const mmrd_pg_options *options);
+
+#endif /* MMRD_PG_OPTIONS_H */

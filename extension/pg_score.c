@@ -1,0 +1,463 @@
+/*
+ * extension/pg_score.c
+ *	  mmrd_score() and mmrd_inspect().
+ *
+ * They write nothing, so they run on a standby and in parallel workers.
+ *
+ * What a statement has looked up (which version a model's name means) is kept
+ * in fn_extra together with the snapshot that saw it.  An FmgrInfo can outlive
+ * its statement (PL/pgSQL keeps those of simple expressions), so the snapshot
+ * is compared at each call and everything is forgotten when it differs.
+ */
+#include "postgres.h"
+
+#include "extension/pg_score.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "extension/pg_access.h"
+#include "extension/pg_cache.h"
+#include "extension/pg_input.h"
+#include "extension/pg_map.h"
+#include "extension/pg_settings.h"
+#include "extension/pg_threads.h"
+#include "model/score/calibration.h"
+#include "model/score/regions.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+PG_FUNCTION_INFO_V1(mmrd_score);
+PG_FUNCTION_INFO_V1(mmrd_inspect);
+
+/* ---- which version ---- */
+
+static void
+no_model(void)
+{
+	int n;
+	char **names = mmrd_pg_models_deployed(10, &n, CurrentMemoryContext);
+	StringInfoData list;
+
+	if (n == 0)
+		ereport(ERROR,
+		        (errcode(ERRCODE_UNDEFINED_OBJECT),
+		         errmsg("no model is deployed"),
+		         errhint("Train one: SELECT * FROM mmrd_train('scans').")));
+	initStringInfo(&list);
+	for (int i = 0; i < n; i++)
+		appendStringInfo(&list, "%s\"%s\"", i ? ", " : "", names[i]);
+	ereport(ERROR, (errcode(ERRCODE_AMBIGUOUS_PARAMETER),
+	                errmsg("the model to score with must be named"),
+	                errdetail("Deployed models are: %s.", list.data),
+	                errhint("Pass the argument model, or set mmrd.model.")));
+}
+
+static void
+not_deployed(const char *model)
+{
+	int n;
+	char **names = mmrd_pg_models_deployed(10, &n, CurrentMemoryContext);
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < n; i++)
+		appendStringInfo(&list, "%s\"%s\"", i ? ", " : "", names[i]);
+	ereport(ERROR,
+	        (errcode(ERRCODE_UNDEFINED_OBJECT),
+	         errmsg("model \"%s\" does not exist or is not deployed", model),
+	         n > 0 ? errdetail("Deployed models are: %s.", list.data)
+	               : errdetail("No model is deployed.")));
+}
+
+mmrd_pg_version *
+mmrd_pg_version_wanted(const char *model, MemoryContext owner)
+{
+	mmrd_pg_version *version =
+	    MemoryContextAllocZero(owner, sizeof(mmrd_pg_version));
+	mmrd_pg_access access;
+
+	if (model == NULL && mmrd_pg_setting_model[0] != '\0')
+		model = mmrd_pg_setting_model;
+	mmrd_pg_access_begin(&access);
+	if (model == NULL)
+	{
+		int n;
+		char **names = mmrd_pg_models_deployed(2, &n, CurrentMemoryContext);
+
+		if (n != 1)
+			no_model();
+		model = names[0];
+	}
+	if (!mmrd_pg_version_deployed(model, owner, version))
+		not_deployed(model);
+	mmrd_pg_access_end(&access);
+	return version;
+}
+
+static void
+modality_mismatch(const mmrd_pg_version *version, const char *name, bool given)
+{
+	ereport(ERROR,
+	        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+	         given ? errmsg("model \"%s\" has no modality %s", version->model,
+	                        name)
+	               : errmsg("model \"%s\" needs modality %s, which is null",
+	                        version->model, name),
+	         errdetail("Version %d was trained on %s.", version->version,
+	                   version->options.config.n_aux == 0   ? "rgb"
+	                   : version->options.config.n_aux == 1 ? "rgb and aux"
+	                                                        : "rgb, aux and "
+	                                                          "aux2")));
+}
+
+void
+mmrd_pg_check_modalities(const mmrd_pg_version *version, bool has_aux,
+                         bool has_aux2)
+{
+	const int n_aux = version->options.config.n_aux;
+
+	if (has_aux != (n_aux >= 1))
+		modality_mismatch(version, "aux", has_aux);
+	if (has_aux2 != (n_aux >= 2))
+		modality_mismatch(version, "aux2", has_aux2);
+}
+
+/* ---- what a statement remembers ---- */
+
+/* Enough of a snapshot to tell that another one sees something else. */
+typedef struct snapshot_key
+{
+	uint64 completed; /* transactions completed when it was taken */
+	CommandId command;
+	TransactionId xmin;
+	TransactionId xmax;
+	uint64 rollbacks; /* of savepoints, in this session */
+} snapshot_key;
+
+typedef struct resolved
+{
+	struct resolved *next;
+	char *model; /* as the call said; NULL: it said nothing */
+	char *setting;
+	mmrd_pg_version *version;
+} resolved;
+
+typedef struct statement_state
+{
+	MemoryContext memory; /* holds versions; reset when the snapshot changes */
+	snapshot_key key;
+	resolved *versions;
+	uint64 n_bad; /* images that gave NULL instead of an error */
+	struct statement_state *next_bad;
+	bool listed; /* among those that have something to say */
+	char first[200]; /* message of the first of them */
+} statement_state;
+
+/* Statements that owe a warning. */
+static statement_state *bad_statements = NULL;
+
+static void
+say_bad(statement_state *state)
+{
+	statement_state **at = &bad_statements;
+	const uint64 n = state->n_bad;
+
+	while (*at != NULL && *at != state)
+		at = &(*at)->next_bad;
+	if (*at != NULL)
+		*at = state->next_bad;
+	state->listed = false;
+	state->n_bad = 0;
+	if (n > 0 && IsTransactionState())
+		ereport(WARNING,
+		        (errmsg_plural("%llu image could not be read and gave NULL",
+		                       "%llu images could not be read and gave NULL",
+		                       (unsigned long) n, (unsigned long long) n),
+		         errdetail("The first one: %s", state->first),
+		         errhint("Set mmrd.on_bad_image to error to stop there.")));
+}
+
+static void
+statement_ends(void *arg)
+{
+	say_bad(arg);
+}
+
+/* Where a statement's memory outlives the statement (PL/pgSQL). */
+static void
+transaction_ends(XactEvent event, void *unused)
+{
+	(void) unused;
+	if (event != XACT_EVENT_PRE_COMMIT)
+		return;
+	while (bad_statements != NULL)
+		say_bad(bad_statements);
+}
+
+static void
+count_bad(statement_state *state, const mmrd_error *err)
+{
+	static bool registered = false;
+
+	if (!registered)
+	{
+		RegisterXactCallback(transaction_ends, NULL);
+		registered = true;
+	}
+	if (state->n_bad++ == 0)
+		snprintf(state->first, sizeof(state->first), "%s", err->message);
+	if (state->listed)
+		return;
+	state->next_bad = bad_statements;
+	bad_statements = state;
+	state->listed = true;
+}
+
+static uint64 n_rollbacks = 0;
+
+/* Own rows vanish and neither snapshot nor command number tells. */
+static void
+savepoint_ends(SubXactEvent event, SubTransactionId mine,
+               SubTransactionId parent, void *unused)
+{
+	(void) mine;
+	(void) parent;
+	(void) unused;
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		n_rollbacks++;
+}
+
+static snapshot_key
+current_key(void)
+{
+	static bool registered = false;
+	const Snapshot snapshot = GetActiveSnapshot();
+	snapshot_key key;
+
+	if (!registered)
+	{
+		RegisterSubXactCallback(savepoint_ends, NULL);
+		registered = true;
+	}
+
+	memset(&key, 0, sizeof(key));
+	key.completed = mmrd_pg_snapshot_completed(snapshot);
+	key.command = snapshot->curcid;
+	key.xmin = snapshot->xmin;
+	key.xmax = snapshot->xmax;
+	key.rollbacks = n_rollbacks;
+	return key;
+}
+
+static statement_state *
+get_state(FunctionCallInfo fcinfo)
+{
+	statement_state *state = fcinfo->flinfo->fn_extra;
+	const snapshot_key key = current_key();
+
+	if (state == NULL)
+	{
+		MemoryContextCallback *callback;
+
+		state = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt,
+		                               sizeof(statement_state));
+		callback = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt,
+		                                  sizeof(MemoryContextCallback));
+		callback->func = statement_ends;
+		callback->arg = state;
+		MemoryContextRegisterResetCallback(fcinfo->flinfo->fn_mcxt, callback);
+		state->memory =
+		    AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "mmrd statement",
+		                          ALLOCSET_SMALL_SIZES);
+		state->key = key;
+		fcinfo->flinfo->fn_extra = state;
+		return state;
+	}
+	if (memcmp(&state->key, &key, sizeof(key)) != 0)
+	{
+		say_bad(state);
+		state->versions = NULL;
+		MemoryContextReset(state->memory);
+		state->key = key;
+	}
+	return state;
+}
+
+static bool
+same(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static const mmrd_pg_version *
+resolve(statement_state *state, const char *model)
+{
+	const char *setting = model == NULL ? mmrd_pg_setting_model : NULL;
+	resolved *r;
+
+	for (r = state->versions; r != NULL; r = r->next)
+		if (same(r->model, model) && same(r->setting, setting))
+			return r->version;
+	r = MemoryContextAllocZero(state->memory, sizeof(resolved));
+	r->version = mmrd_pg_version_wanted(model, state->memory);
+	if (model != NULL)
+		r->model = MemoryContextStrdup(state->memory, model);
+	if (setting != NULL)
+		r->setting = MemoryContextStrdup(state->memory, setting);
+	r->next = state->versions;
+	state->versions = r;
+	return r->version;
+}
+
+/* ---- one scan ---- */
+
+/* May it give NULL instead, when mmrd.on_bad_image says so? */
+static bool
+is_images_fault(mmrd_status st)
+{
+	return st == MMRD_CORRUPT_DATA || st == MMRD_UNSUPPORTED ||
+	       st == MMRD_LIMIT_EXCEEDED || st == MMRD_INVALID_ARGUMENT;
+}
+
+typedef struct scored
+{
+	const mmrd_pg_version *version;
+	mmrd_pg_engine *engine; /* its map is this scan's */
+	float score;
+	int32 width; /* of the RGB image, pixels */
+	int32 height;
+} scored;
+
+/*
+ * Score the call's scan.  False when it gives NULL: no image, or an
+ * unreadable one.  Arguments: rgb, aux, model, aux2.
+ */
+static bool
+score_call(FunctionCallInfo fcinfo, scored *out)
+{
+	static const int argument[MMRD_MAX_MODALITIES] = {0, 1, 3};
+	statement_state *state = get_state(fcinfo);
+	mmrd_error err = {0};
+	const char *model = NULL;
+
+	if (PG_ARGISNULL(0))
+		return false;
+	if (!PG_ARGISNULL(2))
+		model = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	out->version = resolve(state, model);
+	mmrd_pg_check_modalities(out->version, !PG_ARGISNULL(1),
+	                         !PG_ARGISNULL(3));
+	mmrd_pg_threads_begin(mmrd_pg_setting_threads, fcinfo->flinfo->fn_mcxt);
+	out->engine = mmrd_pg_cache_get(out->version);
+
+	for (int m = 0; m <= out->version->options.config.n_aux; m++)
+	{
+		const struct varlena *bytes = PG_GETARG_VARLENA_PP(argument[m]);
+		const mmrd_status st = mmrd_pg_input_prepare(
+		    &out->version->options, m, bytes, out->engine->input[m],
+		    m == 0 ? &out->width : NULL, m == 0 ? &out->height : NULL, &err);
+
+		PG_FREE_IF_COPY((void *) bytes, argument[m]);
+		if (st == MMRD_OK)
+			continue;
+		if (mmrd_pg_setting_on_bad_image == MMRD_PG_BAD_IMAGE_ERROR ||
+		    !is_images_fault(st))
+			mmrd_pg_throw_where(&err, psprintf("argument %s of a score",
+			                                   mmrd_modality_name(m)));
+		count_bad(state, &err);
+		return false;
+	}
+	MMRD_PG_CHECK(mmrd_pg_engine_run(out->engine, &out->score, &err), &err);
+	return true;
+}
+
+Datum
+mmrd_score(PG_FUNCTION_ARGS)
+{
+	scored s;
+
+	if (!score_call(fcinfo, &s))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT4(s.score);
+}
+
+/* ---- mmrd_inspect ---- */
+
+static mmrd_map_view
+view_of(const scored *s)
+{
+	const mmrd_pg_options *options = &s->version->options;
+	mmrd_map_view view;
+
+	view.info = mmrd_map_info_whole(options->config.input_size,
+	                                options->config.input_size, s->height,
+	                                s->width);
+	if (options->has_roi)
+	{
+		view.info.roi_x = options->roi[0];
+		view.info.roi_y = options->roi[1];
+		view.info.roi_width = options->roi[2];
+		view.info.roi_height = options->roi[3];
+	}
+	view.info.has_threshold = s->version->calibrated;
+	view.info.threshold = s->version->pixel_threshold;
+	view.values = s->engine->map;
+	return view;
+}
+
+static void
+free_regions(void *arg)
+{
+	mmrd_regions_clear(arg);
+}
+
+static int32
+count_regions(const mmrd_map_view *view, float threshold)
+{
+	mmrd_regions *regions = palloc0(sizeof(mmrd_regions));
+	mmrd_pg_owned *owned = mmrd_pg_own(CurrentMemoryContext, free_regions);
+	mmrd_error err = {0};
+	int32 n;
+
+	owned->object = regions;
+	MMRD_PG_CHECK(mmrd_regions_find(view, threshold, regions, &err), &err);
+	n = regions->n;
+	mmrd_pg_release(owned);
+	return n;
+}
+
+Datum
+mmrd_inspect(PG_FUNCTION_ARGS)
+{
+	TupleDesc desc;
+	Datum values[9];
+	bool nulls[9] = {false};
+	const mmrd_pg_version *v;
+	mmrd_map_view view;
+	scored s;
+
+	if (!score_call(fcinfo, &s))
+		PG_RETURN_NULL();
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	desc = BlessTupleDesc(desc);
+	v = s.version;
+	view = view_of(&s);
+
+	values[0] = Float4GetDatum(s.score);
+	values[1] = Float4GetDatum(mmrd_score_normalized(
+	    s.score, v->threshold, v->score_min, v->score_max));
+	values[2] = BoolGetDatum(s.score > v->threshold);
+	values[3] = Float4GetDatum(v->threshold);
+	values[4] = Float4GetDatum((float) mmrd_map_share_above(
+	    s.engine->map, s.engine->map_count, v->pixel_threshold));
+	values[5] = Int32GetDatum(
+	    v->calibrated ? count_regions(&view, v->pixel_threshold) : 0);
+	for (int i = 1; i <= 5; i++)
+		nulls[i] = !v->calibrated;
+	values[6] = CStringGetTextDatum(v->model);
+	values[7] = Int32GetDatum(v->version);
+	values[8] = PointerGetDatum(mmrd_pg_map_encode(&view));
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}

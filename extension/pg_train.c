@@ -1,0 +1,510 @@
+/*
+ * extension/pg_train.c
+ *	  mmrd_train(): read, train, calibrate, store and deploy, in this backend.
+ *
+ * Everything that can be wrong with the arguments, the scans and the
+ * validation scans is found before the first step of training.  Nothing is
+ * written before the last one, and then in the caller's transaction.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "extension/pg_access.h"
+#include "extension/pg_calibrate.h"
+#include "extension/pg_glue.h"
+#include "extension/pg_input.h"
+#include "extension/pg_scans.h"
+#include "extension/pg_settings.h"
+#include "extension/pg_store.h"
+#include "extension/pg_threads.h"
+#include "extension/pg_training.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "model/base/random.h"
+#include "portability/instr_time.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+
+PG_FUNCTION_INFO_V1(mmrd_train);
+
+enum
+{
+	MAX_NAME_BYTES = 200, /* of a model */
+	MAX_HELD_OUT = 32     /* scans that the student does not see */
+};
+
+/* The arguments of mmrd_train(), checked. */
+typedef struct request
+{
+	mmrd_pg_source source;
+	const char *model;
+	const char *filter;     /* NULL: every row */
+	const char *validation; /* NULL: hold out some of the training scans */
+	mmrd_pg_options options;
+	mmrd_pg_teacher teacher;
+	Oid user;
+} request;
+
+/* The scans, prepared, and what is remembered of them. */
+typedef struct material
+{
+	char *query; /* that read the training scans */
+	int64 n;     /* scans read for training, the held-out ones among them */
+	int64 skipped;
+	uint8 sha256[MMRD_PG_DIGEST_BYTES];
+	mmrd_pg_spool *inputs;
+	int n_train;
+	int32 *train;               /* numbers in inputs */
+	const char *held_out_from;  /* calibration's method */
+	mmrd_pg_spool *calibration; /* scans that the student does not see */
+} material;
+
+/* ---- arguments ---- */
+
+static char *
+text_or_null(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+static char *
+name_or_null(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(n)));
+}
+
+static void
+check_model_name(const char *name)
+{
+	if (name[0] == '\0')
+		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
+		                errmsg("the name of a model must not be empty")));
+	if (strlen(name) > MAX_NAME_BYTES)
+		ereport(ERROR, (errcode(ERRCODE_NAME_TOO_LONG),
+		                errmsg("the name of the model is too long"),
+		                errdetail("It has %zu bytes, %d are allowed.",
+		                          strlen(name), MAX_NAME_BYTES)));
+}
+
+static void
+find_teacher(request *r)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	mmrd_pg_access access;
+
+	mmrd_pg_access_begin(&access);
+	if (!mmrd_pg_teacher_find(r->options.teacher, memory, &r->teacher))
+		ereport(ERROR,
+		        (errcode(ERRCODE_UNDEFINED_OBJECT),
+		         errmsg("teacher \"%s\" does not exist", r->options.teacher),
+		         errhint("Teachers are: %s.",
+		                 mmrd_pg_teacher_names(CurrentMemoryContext))));
+	mmrd_pg_teacher_lock(&r->teacher);
+	mmrd_pg_access_end(&access);
+}
+
+static void
+read_request(FunctionCallInfo fcinfo, request *r)
+{
+	mmrd_error err = {0};
+
+	memset(r, 0, sizeof(*r));
+	r->user = GetUserId();
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		                errmsg("the source of the scans must be named")));
+	mmrd_pg_source_init(&r->source, PG_GETARG_OID(0), name_or_null(fcinfo, 2),
+	                    name_or_null(fcinfo, 3), name_or_null(fcinfo, 4));
+	r->model =
+	    PG_ARGISNULL(1) ? r->source.name : text_or_null(fcinfo, 1);
+	check_model_name(r->model);
+	r->filter = text_or_null(fcinfo, 5);
+	r->validation = text_or_null(fcinfo, 6);
+
+	mmrd_pg_options_init(&r->options);
+	if (!PG_ARGISNULL(7))
+		mmrd_pg_options_parse(PG_GETARG_JSONB_P(7), &r->options);
+	find_teacher(r);
+	r->options.config.arch = r->teacher.arch;
+	r->options.config.n_aux = r->source.n_modalities - 1;
+	MMRD_PG_CHECK(mmrd_config_check(&r->options.config, &err), &err);
+}
+
+/* ---- scans ---- */
+
+typedef struct collector
+{
+	const request *request;
+	mmrd_pg_spool *spool;
+	float *record;
+	StringInfo digests; /* NULL: not wanted */
+} collector;
+
+static void
+collect(void *context, const mmrd_pg_scan *scan)
+{
+	collector *c = context;
+	const mmrd_pg_options *options = &c->request->options;
+	const size_t count = mmrd_pg_input_count(options);
+	mmrd_error err = {0};
+
+	for (int m = 0; m <= options->config.n_aux; m++)
+	{
+		if (mmrd_pg_input_prepare(options, m, scan->modality[m],
+		                          c->record + m * count, NULL, NULL,
+		                          &err) != MMRD_OK)
+			mmrd_pg_scan_throw(&c->request->source, scan, m, &err);
+		if (c->digests != NULL)
+			appendBinaryStringInfo(c->digests, (const char *) scan->digest[m],
+			                       MMRD_PG_DIGEST_BYTES);
+	}
+	mmrd_pg_spool_add(c->spool, c->record);
+}
+
+static void
+no_scans(const request *r, const char *what, const char *condition,
+         int64 skipped)
+{
+	ereport(ERROR,
+	        (errcode(ERRCODE_NO_DATA_FOUND),
+	         errmsg("\"%s\" has no scans %s", r->source.name, what),
+	         skipped > 0 ? errdetail("In each of the %lld rows found, an image "
+	                                 "is NULL.",
+	                                 (long long) skipped)
+	         : condition != NULL ? errdetail("No row matches: %s", condition)
+	                             : errdetail("No row was found."),
+	         errhint("Rows that row security hides are not seen either.")));
+}
+
+static void
+hash_digests(const StringInfoData *digests, uint8 *out)
+{
+	bytea *all = palloc(VARHDRSZ + digests->len);
+	bytea *hash;
+
+	SET_VARSIZE(all, VARHDRSZ + digests->len);
+	memcpy(VARDATA(all), digests->data, digests->len);
+	hash = DatumGetByteaPP(
+	    DirectFunctionCall1(sha256_bytea, PointerGetDatum(all)));
+	memcpy(out, VARDATA_ANY(hash), MMRD_PG_DIGEST_BYTES);
+	pfree(all);
+}
+
+static void
+read_training_scans(const request *r, Size memory_bytes, material *m)
+{
+	StringInfoData digests;
+	collector c;
+
+	initStringInfo(&digests);
+	m->inputs = mmrd_pg_spool_create(
+	    CurrentMemoryContext, mmrd_pg_input_record_bytes(&r->options),
+	    mmrd_pg_training_input_memory(&r->options, memory_bytes));
+	c.request = r;
+	c.spool = m->inputs;
+	c.record = palloc(mmrd_pg_input_record_bytes(&r->options));
+	c.digests = &digests;
+	m->query =
+	    mmrd_pg_source_query(&r->source, r->filter, r->validation, true);
+	m->n = mmrd_pg_scans_read(&r->source, m->query, true, collect, &c,
+	                          &m->skipped);
+	if (m->n == 0)
+		no_scans(r, "to train on", r->filter, m->skipped);
+	if (m->n > INT_MAX / 2)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+		                errmsg("\"%s\" has too many scans", r->source.name)));
+	mmrd_pg_scans_report_skipped(&r->source, m->skipped);
+	hash_digests(&digests, m->sha256);
+	pfree(digests.data);
+	pfree(c.record);
+}
+
+/* Kept in a file: each is read once, when training is over. */
+static mmrd_pg_spool *
+calibration_spool(const request *r)
+{
+	return mmrd_pg_spool_create(CurrentMemoryContext,
+	                            mmrd_pg_input_record_bytes(&r->options), 0);
+}
+
+static void
+read_validation_scans(const request *r, material *m)
+{
+	collector c;
+	int64 skipped;
+	int64 n;
+
+	m->calibration = calibration_spool(r);
+	m->held_out_from = "validation";
+	c.request = r;
+	c.spool = m->calibration;
+	c.record = palloc(mmrd_pg_input_record_bytes(&r->options));
+	c.digests = NULL;
+	n = mmrd_pg_scans_read(
+	    &r->source,
+	    mmrd_pg_source_query(&r->source, r->validation, NULL, true), true,
+	    collect, &c, &skipped);
+	if (n == 0)
+		no_scans(r, "for validation", r->validation, skipped);
+	mmrd_pg_scans_report_skipped(&r->source, skipped);
+	pfree(c.record);
+	m->n_train = (int) m->n;
+	for (int i = 0; i < m->n_train; i++)
+		m->train[i] = i;
+}
+
+/* A tenth of the training scans, chosen by the seed, at least 1. */
+static void
+hold_out(const request *r, material *m)
+{
+	const int n = (int) m->n;
+	const int held_out = n < 2 ? 0 : Max(1, Min(n / 10, MAX_HELD_OUT));
+	int32 *order = palloc(n * sizeof(int32));
+	bool *is_held_out = palloc0(n * sizeof(bool));
+	void *buffer = palloc(mmrd_pg_input_record_bytes(&r->options));
+	mmrd_random random =
+	    mmrd_random_create(r->options.train.seed, "held-out scans");
+
+	m->calibration = calibration_spool(r);
+	m->held_out_from = "held-out";
+	mmrd_random_permutation(&random, n, order);
+	for (int i = 0; i < held_out; i++)
+		is_held_out[order[i]] = true;
+	for (int i = 0; i < n; i++)
+	{
+		if (is_held_out[i])
+			mmrd_pg_spool_add(m->calibration,
+			                  mmrd_pg_spool_get(m->inputs, i, buffer));
+		else
+			m->train[m->n_train++] = i;
+	}
+	pfree(buffer);
+	if (held_out == 0)
+		ereport(WARNING,
+		        (errmsg("there will be no threshold"),
+		         errdetail("There is only one scan, and none can be held out "
+		                   "for it.")));
+	else
+		ereport(NOTICE,
+		        (errmsg("%d of %d scans are held out for the threshold",
+		                held_out, n),
+		         errhint("Name scans of your own with the argument "
+		                 "validation.")));
+}
+
+static void
+read_material(const request *r, Size memory_bytes, material *m)
+{
+	memset(m, 0, sizeof(*m));
+	read_training_scans(r, memory_bytes, m);
+	m->train = MemoryContextAllocHuge(CurrentMemoryContext,
+	                                  (Size) m->n * sizeof(int32));
+	if (r->validation != NULL)
+		read_validation_scans(r, m);
+	else
+		hold_out(r, m);
+}
+
+/* ---- training ---- */
+
+static void
+load_teacher(const request *r, mmrd_weights *weights)
+{
+	mmrd_pg_access access;
+	mmrd_pg_tensors *tensors;
+	mmrd_error err = {0};
+
+	if (r->teacher.builtin)
+	{
+		mmrd_weights_init_teacher(weights);
+		return;
+	}
+	mmrd_pg_access_begin(&access);
+	tensors = mmrd_pg_tensors_open(0, &r->teacher, &r->options.config,
+	                               CurrentMemoryContext);
+	mmrd_pg_tensors_check(
+	    tensors,
+	    mmrd_weights_load_teacher(weights, mmrd_pg_tensors_lookup, tensors,
+	                              &err),
+	    &err);
+	mmrd_pg_access_end(&access);
+}
+
+static void
+report_epoch(void *context, int epoch, int epochs, const mmrd_losses *mean,
+             double seconds_left)
+{
+	const long left = (long) (seconds_left + 0.5);
+
+	(void) context;
+	if (!mmrd_pg_setting_progress)
+		return;
+	ereport(NOTICE,
+	        (errmsg("epoch %d of %d: loss %.4f, %ld:%02ld:%02ld left", epoch,
+	                epochs, mean->loss, left / 3600, left / 60 % 60,
+	                left % 60)));
+}
+
+static mmrd_trainer *
+run_training(const request *r, material *m, Size memory_bytes, double *loss)
+{
+	mmrd_trainer *trainer = mmrd_pg_training_create(
+	    &r->options, m->n_train, CurrentMemoryContext);
+	mmrd_pg_training training = {
+	    .options = &r->options,
+	    .inputs = m->inputs,
+	    .n_scans = m->n_train,
+	    .scans = m->train,
+	    .memory_bytes = memory_bytes,
+	    .epoch_done = report_epoch,
+	};
+
+	load_teacher(r, mmrd_trainer_weights(trainer));
+	mmrd_pg_training_run(trainer, &training, loss);
+	m->inputs = NULL;
+	return trainer;
+}
+
+/* ---- afterwards ---- */
+
+/*
+ * Without labels nobody can tell which of two models is better, so one whose
+ * threshold says nothing is the only one that is not deployed.
+ */
+static bool
+worth_deploying(const request *r, const mmrd_pg_calibration *calibration)
+{
+	switch ((mmrd_pg_deploy) r->options.deploy)
+	{
+		case MMRD_PG_DEPLOY_ALWAYS:
+			return true;
+		case MMRD_PG_DEPLOY_NEVER:
+			return false;
+		case MMRD_PG_DEPLOY_IF_BETTER:
+			break;
+	}
+	return calibration->n > 0 && calibration->threshold > 0;
+}
+
+typedef struct outcome
+{
+	int32 version;
+	bool deployed;
+} outcome;
+
+static outcome
+store(const request *r, const material *m, const mmrd_weights *weights,
+      const mmrd_pg_calibration *calibration, float loss, float seconds)
+{
+	const mmrd_pg_new_version what = {
+	    .model = r->model,
+	    .teacher = &r->teacher,
+	    .options = &r->options,
+	    .source = r->source.quoted,
+	    .source_query = m->query,
+	    .scans = (int32) m->n,
+	    .scans_sha256 = m->sha256,
+	    .epochs = r->options.epochs,
+	    .loss = loss,
+	    .seconds = seconds,
+	    .by = r->user,
+	};
+	mmrd_pg_access access;
+	outcome result;
+	int32 model_id;
+	int64 id;
+
+	mmrd_pg_access_begin(&access);
+	id = mmrd_pg_version_store(&what, weights, &model_id, &result.version);
+	if (calibration->n > 0)
+		mmrd_pg_calibration_store(
+		    id, m->held_out_from, (float) r->options.threshold_fpr,
+		    calibration->threshold, calibration->pixel_threshold,
+		    calibration->scores, calibration->n, r->user);
+	result.deployed = worth_deploying(r, calibration) ||
+	                  (r->options.deploy == MMRD_PG_DEPLOY_IF_BETTER &&
+	                   !mmrd_pg_model_is_deployed(model_id));
+	if (result.deployed)
+		mmrd_pg_deployment_store(model_id, id, r->user);
+	mmrd_pg_access_end(&access);
+	if (!result.deployed && r->options.deploy != MMRD_PG_DEPLOY_NEVER)
+		ereport(NOTICE,
+		        (errmsg("version %d of model \"%s\" is not deployed",
+		                result.version, r->model),
+		         errdetail("Its threshold says nothing about its scans.")));
+	return result;
+}
+
+static Datum
+result_row(FunctionCallInfo fcinfo, const request *r, const material *m,
+           const mmrd_pg_calibration *calibration, float loss, float seconds,
+           const outcome *result)
+{
+	TupleDesc desc;
+	Datum values[8];
+	bool nulls[8] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	desc = BlessTupleDesc(desc);
+	values[0] = CStringGetTextDatum(r->model);
+	values[1] = Int32GetDatum(result->version);
+	values[2] = Int32GetDatum((int32) m->n);
+	values[3] = Int32GetDatum(r->options.epochs);
+	values[4] = Float4GetDatum(loss);
+	values[5] = Float4GetDatum(calibration->threshold);
+	nulls[5] = calibration->n == 0;
+	values[6] = Float4GetDatum(seconds);
+	values[7] = BoolGetDatum(result->deployed);
+	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
+Datum
+mmrd_train(PG_FUNCTION_ARGS)
+{
+	const Size memory_bytes = (Size) mmrd_pg_setting_train_memory << 10;
+	const int threads = mmrd_pg_setting_train_threads != 0
+	                        ? mmrd_pg_setting_train_threads
+	                        : mmrd_pg_setting_threads;
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext memory;
+	instr_time start;
+	instr_time now;
+	request r;
+	material m;
+	mmrd_trainer *trainer;
+	mmrd_pg_calibration calibration;
+	double loss = 0;
+	float seconds;
+	outcome result;
+	Datum row;
+
+	PreventCommandDuringRecovery("mmrd_train()");
+	PreventCommandIfReadOnly("mmrd_train()");
+	INSTR_TIME_SET_CURRENT(start);
+	memory = AllocSetContextCreate(caller, "mmrd train",
+	                               ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(memory);
+	mmrd_pg_threads_begin(threads, fcinfo->flinfo->fn_mcxt);
+	read_request(fcinfo, &r);
+	read_material(&r, memory_bytes, &m);
+	trainer = run_training(&r, &m, memory_bytes, &loss);
+	mmrd_pg_calibrate(&r.options, mmrd_trainer_weights(trainer),
+	                  m.calibration, &calibration);
+	mmrd_pg_spool_free(m.calibration);
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, start);
+	seconds = (float) INSTR_TIME_GET_DOUBLE(now);
+	result = store(&r, &m, mmrd_trainer_weights(trainer), &calibration,
+	               (float) loss, seconds);
+
+	MemoryContextSwitchTo(caller);
+	row = result_row(fcinfo, &r, &m, &calibration, (float) loss, seconds,
+	                 &result);
+	MemoryContextDelete(memory);
+	PG_RETURN_DATUM(row);
+}
