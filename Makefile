@@ -117,12 +117,28 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 $(eval $(call variant,asan,$(CC),-O1 -g -fno-omit-frame-pointer $(SANITIZE)))
 $(eval $(call variant,cov,$(CC),-O1 -g --coverage))
 
+# The network once more with double in place of float: what is left of an error
+# then is not rounding (see tests/unit/test_network_golden.c).
+DOUBLE = -Dfloat=double -DMMRD_FLOAT_IS_DOUBLE -Dsqrtf=sqrt -Dexpf=exp \
+         -Dfmaxf=fmax -Dcblas_sgemm=cblas_dgemm
+DOUBLE_CORE = $(filter-out model/base/half.o,$(filter model/base/% \
+              model/kernel/% model/net/% model/train/% model/score/scorer.o, \
+              $(CORE_OBJS)))
+build/double/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CORE_FLAGS) -O2 $(DOUBLE) -I. -c -o $@ $<
+build/unit/test_network_double: build/double/tests/unit/test_network_golden.o \
+		$(DOUBLE_CORE:%=build/double/%) model/base/half.o
+	@mkdir -p $(@D)
+	$(CC) -fopenmp -o $@ $^ $(CORE_LIBS)
+UNIT_BINS = $(UNIT_NAMES:%=build/unit/%) build/unit/test_network_double
+
 .PHONY: help unit unit-build unit-sanitize unit-sanitize-build clang layers \
 	format format-check lint bench coverage valgrind fuzz dist
 
-unit-build: $(UNIT_NAMES:%=build/unit/%)
+unit-build: $(UNIT_BINS)
 unit: unit-build ## unit tests, no server needed
-	@scripts/run-unit unit $(UNIT_NAMES:%=build/unit/%)
+	@scripts/run-unit unit $(UNIT_BINS)
 
 unit-sanitize-build: $(UNIT_NAMES:%=build/asan/%)
 unit-sanitize: unit-sanitize-build ## unit tests, address and undefined sanitizers
