@@ -58,7 +58,8 @@ CORE_LIBS     = -L$(OPENBLAS_DIR) -Wl,-rpath,$(OPENBLAS_DIR) -lopenblas \
 # errno or the exception flags after arithmetic.  -MMD writes the .d files
 # that make include changes count.
 CORE_FLAGS = -std=gnu11 -fopenmp -fno-math-errno -fno-trapping-math -MMD -MP \
-             -Wall -Wextra -Wvla -Wno-unused-parameter $(WERROR)
+             -Wall -Wextra -Wvla -Wno-unused-parameter \
+             -Wno-missing-format-attribute $(WERROR)
 
 PG_CPPFLAGS = -I$(srcdir) -DMMRD_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS  += $(CORE_FLAGS) -O3 -Wno-declaration-after-statement \

@@ -114,9 +114,6 @@ on_unmap(thandle_t handle, void *base, toff_t size)
 	(void) size;
 }
 
-static void note(job *j, const char *fmt, va_list args)
-    __attribute__((format(printf, 2, 0)));
-
 static void
 note(job *j, const char *fmt, va_list args)
 {

@@ -118,7 +118,7 @@ static mmrd_status
 check_byte_order(archive *a, mmrd_error *err)
 {
 	const mmrd_zip_entry *entry = find_entry(a, "byteorder", NULL, 0);
-	const uint8_t *text;
+	const uint8_t *text = NULL;
 	char shown[16];
 
 	if (entry == NULL)
@@ -167,7 +167,7 @@ read_archive(archive *a, mmrd_error *err)
 	mmrd_pickle pickle = {0};
 	mmrd_torch_storages storages = {0};
 	const mmrd_zip_entry *entry;
-	const uint8_t *bytes;
+	const uint8_t *bytes = NULL;
 	size_t used;
 
 	MMRD_TRY(find_folder(a, err));
