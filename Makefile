@@ -162,9 +162,15 @@ lint: ## cppcheck, clang-tidy, shellcheck
 	clang-tidy --quiet --warnings-as-errors='*' $(MODEL_SRCS) $(LOADER_SRCS) \
 		-- -std=gnu11 -fopenmp -I.
 
-# Every file in tests/bench/ that is a program: no pass or fail, only figures.
-bench: all ## timings
-	@set -e; for b in $(wildcard tests/bench/*.bench); do $$b; done
+# Programs of tests/bench/, linked like unit tests, and the script that runs
+# them and what needs a server.  No pass or fail, only figures.
+BENCH_NAMES = $(patsubst tests/bench/%.c,%,$(sort $(wildcard tests/bench/bench_*.c)))
+build/bench/%: tests/bench/%.c $(CORE_OBJS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -I. -MF $@.d -MT $@ -o $@ $< \
+		$(CORE_OBJS) $(CORE_LIBS)
+bench: all $(BENCH_NAMES:%=build/bench/%) ## timings
+	@tests/bench/run $(BENCH_NAMES:%=build/bench/%)
 
 coverage: $(UNIT_NAMES:%=build/cov/%) ## lines reached by the unit tests
 	@scripts/install-packages coverage
@@ -175,8 +181,8 @@ coverage: $(UNIT_NAMES:%=build/cov/%) ## lines reached by the unit tests
 
 valgrind: unit-build ## unit tests under memcheck
 	@scripts/install-packages valgrind
-	@RUN_UNDER='valgrind --quiet --error-exitcode=99 --leak-check=full \
-		--errors-for-leak-kinds=definite' \
+	@RUN_UNDER='valgrind --quiet --error-exitcode=99 --leak-check=full'" \
+		--errors-for-leak-kinds=definite" TEST_TIMEOUT=3600 \
 		scripts/run-unit valgrind $(UNIT_NAMES:%=build/unit/%)
 
 # One target per decoder, FUZZ_SECONDS for each.  No -fopenmp: decoders have
