@@ -166,26 +166,40 @@ format-check: ## does .clang-format agree?
 format: ## let .clang-format decide
 	$(CLANG_FORMAT) -i $(SOURCES)
 
-lint: ## cppcheck and clang-tidy
-	cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 \
-		--enable=warning,portability -I. --suppress=missingIncludeSystem \
+# cppcheck believes that a loop may run no time, and that a cast makes a copy.
+CPPCHECK_WRONG = missingIncludeSystem uninitvar invalidPointerCast
+SCRIPTS = .ci/run $(filter-out %.sql,$(wildcard scripts/*)) \
+          tests/docs/run-examples tests/real/candycane
+lint: ## cppcheck, clang-tidy, shellcheck
+	@scripts/install-packages lint
+	cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 -I. \
+		--enable=warning,portability $(CPPCHECK_WRONG:%=--suppress=%) \
 		$(MODEL_SRCS) $(LOADER_SRCS)
+	shellcheck -x $(SCRIPTS)
 	clang-tidy --quiet --warnings-as-errors='*' $(MODEL_SRCS) $(LOADER_SRCS) \
 		-- -std=gnu11 -fopenmp -I.
 
-# Every file in tests/bench/ that is a program: no pass or fail, only figures.
-bench: all ## timings
-	@set -e; for b in $(wildcard tests/bench/*.bench); do $$b; done
+# Programs of tests/bench/, linked like unit tests, and the script that runs
+# them and what needs a server.  No pass or fail, only figures.
+BENCH_NAMES = $(patsubst tests/bench/%.c,%,$(sort $(wildcard tests/bench/bench_*.c)))
+build/bench/%: tests/bench/%.c $(CORE_OBJS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -I. -MF $@.d -MT $@ -o $@ $< \
+		$(CORE_OBJS) $(CORE_LIBS)
+bench: all $(BENCH_NAMES:%=build/bench/%) ## timings
+	@tests/bench/run $(BENCH_NAMES:%=build/bench/%)
 
 coverage: $(UNIT_NAMES:%=build/cov/%) ## lines reached by the unit tests
+	@scripts/install-packages coverage
 	@find build/cov -name '*.gcda' -delete
 	@scripts/run-unit coverage $^
 	gcovr --root . --filter model/ --filter loader/ --print-summary \
 		--html-details build/cov/index.html build/cov
 
 valgrind: unit-build ## unit tests under memcheck
-	@RUN_UNDER='valgrind --quiet --error-exitcode=99 --leak-check=full \
-		--errors-for-leak-kinds=definite' \
+	@scripts/install-packages valgrind
+	@RUN_UNDER='valgrind --quiet --error-exitcode=99 --leak-check=full'" \
+		--errors-for-leak-kinds=definite" TEST_TIMEOUT=3600 \
 		scripts/run-unit valgrind $(UNIT_NAMES:%=build/unit/%)
 
 # One target per decoder, FUZZ_SECONDS for each.  No -fopenmp: decoders have

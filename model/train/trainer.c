@@ -165,7 +165,7 @@ check_options(const mmrd_config *config, const mmrd_train_options *options,
 			                   "%d prototypes were asked for, the scans have "
 			                   "%lld positions.",
 			                   config->prototypes[i],
-			                   (long long) (side * side * n_scans));
+			                   (long long) side * side * n_scans);
 		}
 	}
 	return MMRD_OK;
