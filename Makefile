@@ -210,7 +210,8 @@ FUZZ_CORE  = $(filter loader/% model/base/%,$(CORE_OBJS))
 build/fuzz/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CLANG) $(filter-out -fopenmp,$(CORE_FLAGS)) -O1 -g $(SANITIZE) \
-		-fsanitize=fuzzer-no-link -Wno-unknown-pragmas -I. -c -o $@ $<
+		-fsanitize=fuzzer-no-link -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION \
+		-Wno-unknown-pragmas -I. -c -o $@ $<
 build/fuzz/%: build/fuzz/tests/fuzz/%.o $(FUZZ_CORE:%=build/fuzz/%)
 	$(CLANG) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(filter-out -fopenmp,$(CORE_LIBS))
 fuzz: $(FUZZ_NAMES:%=build/fuzz/%) ## each decoder fuzzed; FUZZ_SECONDS=20
