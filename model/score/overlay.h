@@ -27,9 +27,9 @@ typedef struct mmrd_overlay_style
  *
  * image	8 or 16 bits, 1 or 3 channels, of the size that map->info gives
  *			as the source's; only read
- * map		laid over its rectangle of the image, interpolated bilinearly with
- *			half-pixel centres, as the network's input was resized; outside
- *			the rectangle the image stays as it is
+ * map		laid over its rectangle of the image, interpolated bilinearly
+ *			with half-pixel centres, as the network's input was resized;
+ *			outside the rectangle the image stays as it is
  * out		8 bits, 3 channels; the caller releases it with
  *			mmrd_raster_clear()
  *
