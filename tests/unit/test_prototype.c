@@ -143,50 +143,60 @@ one_shape(size_t P, int C, int Q)
 	result_free(&serial);
 }
 
-/* A zero vector is like no prototype more than another; a zero prototype
- * draws nothing but its share. */
+/*
+ * A zero vector is like no prototype more than another.  A prototype shorter
+ * than the smallest norm is divided by that norm, which does not depend on
+ * it: its gradient is huge, and has no part along the prototype.
+ */
 static void
-test_zero_vectors(void)
+test_short_vectors(void)
 {
 	enum
 	{
+		P = 3,
 		C = 20,
 		Q = 4
 	};
-	field f = field_create(3, C, 0, 0);
+	field f = field_create(P, C, 0, 0);
 	field protos = field_create(Q, C, 0, 0);
-	field dprior = field_create(3, C, 0, 0);
-	result want = result_create(3, C, Q);
-	result got = result_create(3, C, Q);
+	field dprior = field_create(P, C, 0, 0);
+	result want = result_create(P, C, Q);
+	result got = result_create(P, C, Q);
 
 	fill_vectors(&f, 1);
 	fill_vectors(&protos, 2);
 	field_random(&dprior, 3);
-	memset(field_at(&f, 1, 0), 0, C * sizeof(float));
-	mmrd_prior_forward_ref(3, C, Q, f.x, protos.x, want.weights.x,
+	for (int c = 0; c < C; c++)
+	{
+		*field_at(&f, 1, c) = 0;
+		*field_at(&protos, 2, c) = 0;
+		*field_at(&protos, 3, c) = 2e-9f * *field_at(&f, 0, c);
+	}
+	mmrd_prior_forward_ref(P, C, Q, f.x, protos.x, want.weights.x,
 	                       want.prior.x);
+	mmrd_prior_backward_ref(P, C, Q, f.x, protos.x, want.weights.x, dprior.x,
+	                        want.dprotos.x);
 	run(&f, &protos, &dprior, &want.weights, &got);
+	check_forward(&want, &got, &got, P, C, Q);
 	for (int j = 0; j < Q; j++)
+	{
+		double size = 0;
+
 		CHECK(*field_at(&got.weights, 1, j) == 0.25f,
 		      "weight %d of a zero vector is %g", j,
 		      (double) *field_at(&got.weights, 1, j));
+		for (int c = 0; c < C; c++)
+			size = fmax(size, fabs(*field_at(&want.dprotos, (size_t) j, c)));
+		for (int c = 0; c < C; c++)
+		{
+			const double a = *field_at(&got.dprotos, (size_t) j, c);
+			const double b = *field_at(&want.dprotos, (size_t) j, c);
 
-	memset(field_at(&protos, 2, 0), 0, C * sizeof(float));
-	mmrd_prior_forward_ref(3, C, Q, f.x, protos.x, want.weights.x,
-	                       want.prior.x);
-	mmrd_prior_backward_ref(3, C, Q, f.x, protos.x, want.weights.x, dprior.x,
-	                        want.dprotos.x);
-	run(&f, &protos, &dprior, &want.weights, &got);
-	check_forward(&want, &got, &got, 3, C, Q);
-	/* Its row of the gradient is divided by the smallest norm. */
-	for (int c = 0; c < C; c++)
-	{
-		const double a = *field_at(&got.dprotos, 2, c);
-		const double b = *field_at(&want.dprotos, 2, c);
-		const double size = field_max(&want.dprotos);
-
-		CHECK(fabs(a - b) <= 100 * EPS * size,
-		      "zero prototype, channel %d: got %.9g, want %.9g", c, a, b);
+			CHECK(fabs(a - b) <= 100 * EPS * size,
+			      "short vectors, prototype %d, channel %d: got %.9g, want "
+			      "%.9g",
+			      j, c, a, b);
+		}
 	}
 	field_free(&f);
 	field_free(&protos);
@@ -261,7 +271,7 @@ main(void)
 	one_shape(3, 1024, 5);
 	one_shape(2, 3, 1023);
 	one_shape(2, 3, 1024); /* MMRD_MAX_PROTOTYPES */
-	test_zero_vectors();
+	test_short_vectors();
 	gradients(3, 5, 4);
 	gradients(9, 4, 1);
 	gradients(6, 33, 3);
