@@ -28,9 +28,9 @@ from mmrd_reference import (Config, Network, adam, formula_images,
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LAMBDA = 0.1
-# Samples of a tensor sit at (i * STEP) mod its size: a prime, so that they
-# spread over all dimensions.
-STEP = 1000003
+# Sample i of a tensor sits at the fraction i * 0.618... (mod 1) of its size:
+# spread evenly over any size, and over all its dimensions.
+GOLDEN_RATIO = 2654435769               # times 2^-32
 SAMPLES = 6
 GRAD_SAMPLES = 4
 
@@ -178,7 +178,8 @@ def compute_adapt(config, scans, order, epochs, batch, dtype):
 def entry(tensor, samples=SAMPLES):
     flat = tensor.detach().reshape(-1)
     n = len(flat)
-    places = dict.fromkeys(i * STEP % n for i in range(samples))
+    places = dict.fromkeys((i * GOLDEN_RATIO % 2 ** 32) * n >> 32
+                           for i in range(samples))
     return {"shape": list(tensor.shape), "l2": float(flat.norm()),
             "mean": float(flat.mean()),
             "at": {str(at): float(flat[at]) for at in places}}

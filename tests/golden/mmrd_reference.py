@@ -73,7 +73,7 @@ class Config:
     input_size: int = 256
     n_aux: int = 1
     prior_at: str = "next"              # next | same
-    fusion: str = "modulated"           # modulated | modulated_aux | add | none
+    fusion: str = "modulated"           # | modulated_aux | add | none
     interaction: bool = True            # False: the plain sum of the priors
     prototypes: tuple = (50, 50, 50)    # all 0: no priors
 
@@ -111,7 +111,8 @@ class Config:
         options = {k: v for k, v in json.loads(text).items() if k in names}
         if "prototypes" in options:
             n = options["prototypes"]
-            options["prototypes"] = (n,) * 3 if isinstance(n, int) else tuple(n)
+            options["prototypes"] = ((n,) * 3 if isinstance(n, int)
+                                     else tuple(n))
         if "interaction" in options:
             options["interaction"] = bool(options["interaction"])
         return cls(**options)
