@@ -93,11 +93,13 @@ prepare(mmrd_pg_statement *statement)
 uint64
 mmrd_pg_run(mmrd_pg_statement *statement, Datum *values, const char *nulls)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	int result;
 
 	prepare(statement);
 	result = SPI_execute_plan(statement->plan, values, nulls,
 	                          statement->read_only, 0);
+	MemoryContextSwitchTo(caller);
 	if (result < 0)
 		elog(ERROR, "could not run \"%s\": %s", statement->sql,
 		     SPI_result_code_string(result));
@@ -107,9 +109,24 @@ mmrd_pg_run(mmrd_pg_statement *statement, Datum *values, const char *nulls)
 Portal
 mmrd_pg_open(mmrd_pg_statement *statement, Datum *values, const char *nulls)
 {
+	MemoryContext caller = CurrentMemoryContext;
+	Portal portal;
+
 	prepare(statement);
-	return SPI_cursor_open(NULL, statement->plan, values, nulls,
-	                       statement->read_only);
+	portal = SPI_cursor_open(NULL, statement->plan, values, nulls,
+	                         statement->read_only);
+	MemoryContextSwitchTo(caller);
+	return portal;
+}
+
+uint64
+mmrd_pg_fetch(Portal portal, long n)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	SPI_cursor_fetch(portal, true, n);
+	MemoryContextSwitchTo(caller);
+	return SPI_processed;
 }
 
 Datum

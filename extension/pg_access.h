@@ -49,14 +49,16 @@ typedef struct mmrd_pg_statement
 
 /*
  * Run it to the end.  nulls as in SPI ('n' marks a NULL) or NULL.  Returns
- * the number of rows, which are in SPI_tuptable where it returns any.
+ * the number of rows, which are in SPI_tuptable where it returns any.  Unlike
+ * SPI's functions, these leave the memory context as it was.
  */
 extern uint64 mmrd_pg_run(mmrd_pg_statement *statement, Datum *values,
                           const char *nulls);
 
-/* The same for many rows, a few at a time: SPI_cursor_fetch() and _close(). */
+/* The same for many rows, at most n at a time; then SPI_cursor_close(). */
 extern Portal mmrd_pg_open(mmrd_pg_statement *statement, Datum *values,
                            const char *nulls);
+extern uint64 mmrd_pg_fetch(Portal portal, long n);
 
 /* Column `number` (1-based) of row `row` of SPI_tuptable. */
 extern Datum mmrd_pg_field(uint64 row, int number, bool *isnull);

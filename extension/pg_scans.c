@@ -228,9 +228,8 @@ mmrd_pg_scans_read(const mmrd_pg_source *source, const char *query,
 		SPITupleTable *rows;
 		uint64 n;
 
-		SPI_cursor_fetch(portal, true, ROWS_AT_ONCE);
+		n = mmrd_pg_fetch(portal, ROWS_AT_ONCE);
 		rows = SPI_tuptable;
-		n = SPI_processed;
 		if (n == 0)
 			break;
 		for (uint64 i = 0; i < n; i++)

@@ -111,6 +111,7 @@ mmrd_synthesize(PG_FUNCTION_ARGS)
 {
 	FuncCallContext *calls;
 	plan *p;
+	HeapTuple tuple;
 
 	if (SRF_IS_FIRSTCALL())
 	{
@@ -126,6 +127,6 @@ mmrd_synthesize(PG_FUNCTION_ARGS)
 	if (calls->call_cntr >= (uint64) p->n)
 		SRF_RETURN_DONE(calls);
 	CHECK_FOR_INTERRUPTS();
-	SRF_RETURN_NEXT(calls, HeapTupleGetDatum(make_scan(
-	                           p, (int32) calls->call_cntr)));
+	tuple = make_scan(p, (int32) calls->call_cntr);
+	SRF_RETURN_NEXT(calls, HeapTupleGetDatum(tuple));
 }

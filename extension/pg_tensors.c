@@ -314,27 +314,31 @@ read_parts(Portal portal, const char *name, mmrd_tensor *out)
 
 	for (;;)
 	{
-		SPI_cursor_fetch(portal, true, ROWS_AT_ONCE);
-		if (SPI_processed == 0)
+		const uint64 n = mmrd_pg_fetch(portal, ROWS_AT_ONCE);
+
+		if (n == 0)
 			break;
 		if (whole == NULL)
 		{
 			read_shape(name, out);
 			whole = MemoryContextAllocHuge(CurrentMemoryContext, out->n_bytes);
 		}
-		for (uint64 i = 0; i < SPI_processed; i++)
+		for (uint64 i = 0; i < n; i++)
 		{
 			bool isnull;
+			Datum stored;
 			bytea *data;
 
 			if (DatumGetInt32(mmrd_pg_field(i, 3, &isnull)) != expected++)
 				damaged(name, "A part is missing.");
-			data = DatumGetByteaPP(mmrd_pg_field(i, 4, &isnull));
+			stored = mmrd_pg_field(i, 4, &isnull);
+			data = DatumGetByteaPP(stored);
 			if (VARSIZE_ANY_EXHDR(data) > out->n_bytes - at)
 				damaged(name, "Its parts are longer than its dimensions.");
 			memcpy(whole + at, VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data));
 			at += VARSIZE_ANY_EXHDR(data);
-			pfree(data);
+			if (data != (bytea *) DatumGetPointer(stored))
+				pfree(data);
 		}
 		SPI_freetuptable(SPI_tuptable);
 	}
