@@ -62,7 +62,9 @@ CORE_FLAGS = -std=gnu11 -fopenmp -fno-math-errno -fno-trapping-math -MMD -MP \
              -Wno-missing-format-attribute $(WERROR)
 
 PG_CPPFLAGS = -I$(srcdir) -DMMRD_VERSION='"$(EXTVERSION)"'
+# PostgreSQL warns of two things that are no concern of ours.
 PG_CFLAGS  += $(CORE_FLAGS) -O3 -Wno-declaration-after-statement \
+              -Wno-missing-format-attribute \
               $(if $(findstring clang,$(CC)),$(CLANG_FLAGS))
 # PostgreSQL was configured for gcc; clang need not mention it.
 CLANG_FLAGS = -Wno-unknown-warning-option -Wno-ignored-attributes \

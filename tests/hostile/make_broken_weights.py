@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write broken and malicious weight files, and how each must be refused.
 
-	python3 tests/hostile/make_weights.py tests/hostile/weights
+	python3 tests/hostile/make_broken_weights.py tests/hostile/weights
 
 Needs only Python's own library.  cases.txt has a line for each file:
 
