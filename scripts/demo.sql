@@ -17,8 +17,8 @@ CREATE TABLE scans AS
 \echo == training with the built-in teacher, :epochs epochs
 SELECT model, version, scans, epochs, loss, threshold, seconds
 FROM mmrd_train('scans',
-	filter => $$split = 'train' and id % 4 <> 0$$,
-	validation => $$split = 'train' and id % 4 = 0$$,
+	filter => $$split = 'train' and id % 5 <> 0$$,
+	validation => $$split = 'train' and id % 5 = 0$$,
 	options => jsonb_build_object('epochs', :epochs));
 
 -- The first score of a session loads the model; what follows is the rule.

@@ -3,5 +3,5 @@
 CREATE EXTENSION mmrd;
 CREATE TABLE scans AS
 	SELECT id + 40 AS id, rgb, aux, now() AS shot_at
-	FROM mmrd_synthesize(4, seed => 1);
+	FROM mmrd_synthesize(3, seed => 1);
 DROP EXTENSION mmrd;

@@ -9,6 +9,6 @@ CREATE TABLE scans AS
 	FROM mmrd_synthesize(16, seed => 1, anomalous_share => 0.25);
 ALTER TABLE scans ADD PRIMARY KEY (id);
 
-SELECT mmrd_train('scans', filter => 'not anomalous and id % 4 <> 0',
-	validation => 'not anomalous and id % 4 = 0',
+SELECT mmrd_train('scans', filter => 'not anomalous and id % 5 <> 0',
+	validation => 'not anomalous and id % 5 = 0',
 	options => '{"epochs": 2, "input_size": 64}');
