@@ -32,7 +32,8 @@ typedef enum role
 
 enum
 {
-	TORCH_MAX_DIMS = 64 /* PyTorch's own limit; also bounds our loops */
+	MAX_KEY = 255 /* bytes; real keys are numbers.  A few long texts
+	               * compared again and again would take for ever. */
 };
 
 static const struct
@@ -154,7 +155,7 @@ fits_tensor(const mmrd_pickle *pickle, const mmrd_pickle_value *arguments)
 	       offset->kind == MMRD_PICKLE_INT &&
 	       sizes->kind == MMRD_PICKLE_TUPLE &&
 	       strides->kind == MMRD_PICKLE_TUPLE && sizes->n == strides->n &&
-	       sizes->n <= TORCH_MAX_DIMS &&
+	       sizes->n <= MMRD_TORCH_MAX_DIMS &&
 	       all_of_kind(pickle, sizes, MMRD_PICKLE_INT) &&
 	       all_of_kind(pickle, strides, MMRD_PICKLE_INT);
 }
@@ -221,6 +222,12 @@ mmrd_pickle_persistent(const mmrd_pickle *pickle, const mmrd_pickle_value *id,
 	if (part[4]->u.integer < 0)
 		return mmrd_fail(err, MMRD_CORRUPT_DATA,
 		                 "pickle declares a storage of negative size");
+	if (part[2]->n > MAX_KEY)
+	{
+		mmrd_fail(err, MMRD_LIMIT_EXCEEDED, "key of a storage is too long");
+		return mmrd_detail(err, "It has %u bytes, %d are allowed.", part[2]->n,
+		                   MAX_KEY);
+	}
 	if (id->n == 6 && part[5]->kind != MMRD_PICKLE_NONE)
 		return mmrd_fail(err, MMRD_UNSUPPORTED,
 		                 "pickle refers to a view of a storage");

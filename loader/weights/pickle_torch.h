@@ -9,6 +9,11 @@
 
 #include "loader/weights/pickle.h"
 
+enum
+{
+	MMRD_TORCH_MAX_DIMS = 64 /* PyTorch's own limit; also bounds our loops */
+};
+
 /* The element type behind a storage class. */
 typedef struct mmrd_torch_type
 {

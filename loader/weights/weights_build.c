@@ -39,13 +39,17 @@ mmrd_weights_build_allocate(mmrd_weights_file *file, size_t n_bytes,
 	{
 		mmrd_fail(err, MMRD_LIMIT_EXCEEDED,
 		          "weights file needs too much memory");
-		return mmrd_detail(
-		    err, "%zu bytes are needed after %zu, %zu are allowed in all.",
-		    n_bytes, file->used_bytes, file->limits.max_bytes);
+		mmrd_detail(err,
+		            "%zu bytes are needed after %zu, %zu are allowed in all.",
+		            n_bytes, file->used_bytes, file->limits.max_bytes);
+		return MMRD_LIMIT_EXCEEDED;
 	}
 	block = malloc(total);
 	if (block == NULL)
-		return mmrd_fail_memory(err, (double) total);
+	{
+		mmrd_fail_memory(err, (double) total);
+		return MMRD_NO_MEMORY;
+	}
 	file->used_bytes += total;
 	block->next = file->owned;
 	file->owned = block;

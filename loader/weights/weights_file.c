@@ -10,7 +10,7 @@
 #include "loader/weights/weights_build.h"
 
 const mmrd_weights_limits mmrd_weights_limits_default = {16384,
-                                                         (size_t) 2 << 30};
+                                                         (size_t) 1 << 30};
 
 /*
  * safetensors begins with the length of its header, whose first byte, the

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write broken and malicious weight files, and how each must be refused.
 
-	python3 tests/hostile/make_weights.py tests/hostile/weights
+	python3 tests/hostile/make_broken_weights.py tests/hostile/weights
 
 Needs only Python's own library.  cases.txt has a line for each file:
 
@@ -491,6 +491,8 @@ def pickle_bombs():
          "not opened")
     case("pkl-bracket-unclosed", zipped(pickled(b"N(")), CORRUPT,
          "inside a bracket")
+    case("pkl-bracket-first", zipped(pickled(b"(t")), UNSUPPORTED,
+         "no dictionary of tensors")
     case("pkl-nothing", zipped(pickled(b"")), CORRUPT, "stack")
     case("pkl-no-stop", zipped(b"\x80\x02N"), CORRUPT, "truncated")
     case("pkl-key-alone", zipped(pickled(b"}(" + text("w") + b"u")), CORRUPT,
@@ -538,7 +540,7 @@ def tensor_cases():
     one("pkl-storage-missing", "lacks storage", store=storage("1"))
     one("pkl-storage-key-bytes", "lacks storage \"../?\"",
         store=storage("../\x7f"))
-    one("pkl-storage-key-long", "lacks storage", store=storage("k" * 2000))
+    one("pkl-storage-key-long", "too long", LIMIT, store=storage("k" * 256))
     one("pkl-storage-view", "view", UNSUPPORTED,
         store=storage(more=numbers((1, 2))))
     one("pkl-storage-tag", "not a storage", UNSUPPORTED,
@@ -674,6 +676,13 @@ def other_cases():
          b"oid sha256:00\n", UNSUPPORTED, "not a weights file")
 
 
+def found_cases():
+    """What fuzzing found; the bytes are not made here."""
+    # Popping nothing from a stack that had not been allocated yet.
+    case("crash-bracket-on-empty-stack", None, CORRUPT, "stack")
+    case("crash-bracket-on-empty-stack-zip", None, CORRUPT, "damaged")
+
+
 def main():
     st_cases()
     zip_cases()
@@ -682,6 +691,7 @@ def main():
     tensor_cases()
     legacy_cases()
     other_cases()
+    found_cases()
     with open(os.path.join(FOLDER, "cases.txt"), "w") as f:
         for name, opened, read, message in CASES:
             line = "%-26s %-14s %-14s %s" % (name, opened, read, message)
