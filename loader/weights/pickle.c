@@ -220,21 +220,19 @@ reduce(mmrd_machine *m, mmrd_error *err)
 	return mmrd_machine_push(m, &value, err);
 }
 
-/*
- * The attributes of an OrderedDict, such as the _metadata of a state dict:
- * versions of modules, which do not matter here.
- */
+/* Attributes of an object, which stays on the stack; they are not kept. */
 static mmrd_status
 build(mmrd_machine *m, mmrd_error *err)
 {
 	const uint32_t *numbers;
-	mmrd_pickle_value *object;
+	uint32_t object;
 
-	MMRD_TRY(mmrd_machine_pop(m, 1, &numbers, err));
-	if (mmrd_pickle_at(m->pickle, numbers[0])->kind != MMRD_PICKLE_DICT)
-		return mmrd_machine_corrupt(
-		    m, "sets attributes that are not in a dictionary", err);
-	return mmrd_machine_top(m, MMRD_PICKLE_DICT, &object, err);
+	MMRD_TRY(mmrd_machine_pop(m, 2, &numbers, err));
+	object = numbers[0];
+	MMRD_TRY(
+	    mmrd_pickle_attributes(m->pickle, mmrd_pickle_at(m->pickle, object),
+	                           mmrd_pickle_at(m->pickle, numbers[1]), err));
+	return mmrd_machine_push_number(m, object, err);
 }
 
 static mmrd_status

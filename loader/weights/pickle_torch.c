@@ -12,7 +12,8 @@
  *	  ('storage', torch.FloatStorage, key, location, numel)
  *
  * with a sixth element (a view, or None) in old files.  A parameter is
- * torch._utils._rebuild_parameter(tensor, requires_grad, hooks).  The state
+ * torch._utils._rebuild_parameter(tensor, requires_grad, hooks), in files of
+ * 2017 torch.nn.parameter.Parameter(tensor) with attributes.  The state
  * dict around them is a collections.OrderedDict: made empty and filled like a
  * dict, or, by Python 2, made from a list of pairs.
  */
@@ -47,6 +48,7 @@ static const struct
     {"torch._utils", "_rebuild_tensor", ROLE_TENSOR, {0}},
     {"torch._utils", "_rebuild_tensor_v2", ROLE_TENSOR, {0}},
     {"torch._utils", "_rebuild_parameter", ROLE_PARAMETER, {0}},
+    {"torch.nn.parameter", "Parameter", ROLE_PARAMETER, {0}},
     {"torch", "FloatStorage", ROLE_STORAGE, {MMRD_DTYPE_F32, 4}},
     {"torch", "DoubleStorage", ROLE_STORAGE, {MMRD_DTYPE_F64, 8}},
     {"torch", "HalfStorage", ROLE_STORAGE, {MMRD_DTYPE_F16, 2}},
@@ -200,6 +202,30 @@ mmrd_pickle_call(const mmrd_pickle *pickle, const mmrd_pickle_value *function,
 			break;
 	}
 	return fits ? MMRD_OK : bad_call(global, err);
+}
+
+mmrd_status
+mmrd_pickle_attributes(const mmrd_pickle *pickle,
+                       const mmrd_pickle_value *object,
+                       const mmrd_pickle_value *attributes, mmrd_error *err)
+{
+	const mmrd_pickle_value *part[2] = {
+	    mmrd_pickle_child(pickle, attributes, 0),
+	    mmrd_pickle_child(pickle, attributes, 1)};
+
+	/* _metadata of a state dict: versions of modules. */
+	if (object->kind == MMRD_PICKLE_DICT &&
+	    attributes->kind == MMRD_PICKLE_DICT)
+		return MMRD_OK;
+	/* requires_grad, volatile and hooks of an old parameter.  Four would be
+	 * another storage, offset, sizes and strides. */
+	if (object->kind == MMRD_PICKLE_TENSOR &&
+	    attributes->kind == MMRD_PICKLE_TUPLE && attributes->n == 3 &&
+	    part[0]->kind == MMRD_PICKLE_BOOL && part[1]->kind == MMRD_PICKLE_BOOL)
+		return MMRD_OK;
+	return mmrd_fail(err, MMRD_UNSUPPORTED,
+	                 "pickle sets attributes of something else than a "
+	                 "dictionary or a parameter");
 }
 
 mmrd_status

@@ -43,6 +43,15 @@ mmrd_status mmrd_pickle_call(const mmrd_pickle *pickle,
                              mmrd_pickle_value *out, uint32_t *same,
                              mmrd_error *err);
 
+/*
+ * May an object be given these attributes?  Only where they do not change
+ * what it means to us.
+ */
+mmrd_status mmrd_pickle_attributes(const mmrd_pickle *pickle,
+                                   const mmrd_pickle_value *object,
+                                   const mmrd_pickle_value *attributes,
+                                   mmrd_error *err);
+
 /* Check the tuple of a persistent id and make it a STORAGE. */
 mmrd_status mmrd_pickle_persistent(const mmrd_pickle *pickle,
                                    const mmrd_pickle_value *id,

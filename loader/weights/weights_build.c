@@ -199,6 +199,36 @@ mmrd_weights_build_finish(mmrd_weights_file *file, mmrd_error *err)
 	return MMRD_OK;
 }
 
+/* Uncompress a blob into memory of the file. */
+static mmrd_status
+uncompress(mmrd_weights_file *file, const mmrd_weights_blob *blob,
+           const char *what, const uint8_t **out, mmrd_error *err)
+{
+	mmrd_error reason = {0};
+	mmrd_status st;
+	void *room;
+
+	if (blob->n_bytes / DEFLATE_MOST > blob->stored_bytes)
+	{
+		mmrd_fail(err, MMRD_CORRUPT_DATA, "%s declares an impossible size",
+		          what);
+		return mmrd_detail(err, "%zu compressed bytes cannot hold %zu bytes.",
+		                   blob->stored_bytes, blob->n_bytes);
+	}
+	MMRD_TRY(mmrd_weights_build_allocate(file, blob->n_bytes, &room, err));
+	st = mmrd_inflate(MMRD_DEFLATE_RAW, blob->stored, blob->stored_bytes, room,
+	                  blob->n_bytes, &reason);
+	*out = room;
+	if (st == MMRD_CORRUPT_DATA)
+	{
+		mmrd_fail(err, st, "%s is damaged", what);
+		return mmrd_detail(err, "%s", reason.detail);
+	}
+	if (st != MMRD_OK)
+		*err = reason;
+	return st;
+}
+
 mmrd_status
 mmrd_weights_build_ready(mmrd_weights_file *file, mmrd_weights_blob *blob,
                          const char *what, mmrd_error *err)
@@ -209,22 +239,7 @@ mmrd_weights_build_ready(mmrd_weights_file *file, mmrd_weights_blob *blob,
 	if (blob->ready != NULL)
 		return MMRD_OK;
 	if (blob->deflated)
-	{
-		void *room;
-
-		if (blob->n_bytes / DEFLATE_MOST > blob->stored_bytes)
-		{
-			mmrd_fail(err, MMRD_CORRUPT_DATA, "%s declares an impossible size",
-			          what);
-			return mmrd_detail(err,
-			                   "%zu compressed bytes cannot hold %zu bytes.",
-			                   blob->stored_bytes, blob->n_bytes);
-		}
-		MMRD_TRY(mmrd_weights_build_allocate(file, blob->n_bytes, &room, err));
-		MMRD_TRY(mmrd_inflate(MMRD_DEFLATE_RAW, blob->stored,
-		                      blob->stored_bytes, room, blob->n_bytes, err));
-		bytes = room;
-	}
+		MMRD_TRY(uncompress(file, blob, what, &bytes, err));
 	if (blob->has_crc)
 	{
 		crc = mmrd_crc32(0, bytes, blob->n_bytes);

@@ -501,10 +501,21 @@ def pickle_bombs():
          "not a container")
     case("pkl-set-in-tensor", zipped(pickled(rebuild() + b"NNs")), CORRUPT,
          "not a container")
-    case("pkl-build-on-list", zipped(pickled(b"]}b")), CORRUPT,
-         "not a container")
-    case("pkl-build-with-list", zipped(pickled(b"}]b")), CORRUPT,
+    case("pkl-build-on-list", zipped(pickled(b"]}b")), UNSUPPORTED,
          "attributes")
+    case("pkl-build-with-list", zipped(pickled(b"}]b")), UNSUPPORTED,
+         "attributes")
+    case("pkl-build-with-text", zipped(pickled(b"}" + text("a" * 9) + b"b")),
+         UNSUPPORTED, "attributes")
+    case("pkl-build-with-number", zipped(pickled(b"}" + number(2 ** 62 + 1) +
+                                                 b"b")), UNSUPPORTED,
+         "attributes")
+    # What Tensor.__setstate__ would take: another place in memory.
+    case("pkl-build-tensor", zipped(state(
+        rebuild() + b"(" + storage() + number(0) + numbers((4,)) +
+        numbers((1,)) + b"tb")), UNSUPPORTED, "attributes")
+    case("pkl-build-parameter", zipped(state(
+        rebuild() + b"\x88\x89}\x87b")), OK, "", OK)
     case("pkl-protocol-0", zipped(b"(dp0\n."), UNSUPPORTED, "protocol")
     case("pkl-protocol-6", zipped(b"\x80\x06}."), UNSUPPORTED, "protocol")
 
@@ -670,6 +681,8 @@ def other_cases():
     case("other-byte", b"\x80", UNSUPPORTED, "not a weights file")
     case("other-text", b"import torch\n" * 3, UNSUPPORTED,
          "not a weights file")
+    case("other-tar", b"sys_info".ljust(257, b"\0") + b"ustar\0" + b"00" +
+         bytes(247), UNSUPPORTED, "tar archive")
     case("other-png", b"\x89PNG\r\n\x1a\n" + bytes(30), UNSUPPORTED,
          "not a weights file")
     case("other-lfs-pointer", b"version https://git-lfs.github.com/spec/v1\n"
