@@ -1,23 +1,15 @@
 /*
  * loader/weights/pickle.c
- *	  The stack machine.
+ *	  What each opcode does.
  *
- * Values are numbered in the order in which they appear; the stack and the
- * memo hold their numbers.  The children of a container are a chain of cells,
- * so that appending is one step and no container is ever moved.  A tuple
- * turned into a storage or a tensor shares its chain: no opcode appends to
- * any of the three.
- *
- * Open brackets (MARK) are kept apart from the stack, as the stack heights at
- * which they were opened.  Python's own machine uses a special object on the
- * stack instead, but what it accepts is the same.
+ * A tuple turned into a storage or a tensor shares its chain of children: no
+ * opcode appends to any of the three.
  */
 #include "loader/weights/pickle.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "loader/weights/pickle_machine.h"
 #include "loader/weights/pickle_torch.h"
 
 /* Opcodes, by their names in Python's pickletools. */
@@ -66,240 +58,58 @@ enum
 	OP_LONG_BINGET = 'j'
 };
 
-/* What exists only while a pickle is being parsed. */
-typedef struct machine
-{
-	mmrd_pickle *pickle;
-	const uint8_t *bytes;
-	size_t len;
-	size_t at;
-	uint32_t *stack;
-	uint32_t *memo; /* 0: nothing */
-	uint32_t n_stack;
-	uint32_t n_memo; /* entries in use by MEMOIZE's counting */
-	uint32_t max_stack;
-	uint32_t max_memo;
-	uint32_t marks[MMRD_PICKLE_MAX_MARKS];
-	uint32_t n_marks;
-} machine;
-
 static mmrd_status
-too_much(const char *what, uint32_t limit, mmrd_error *err)
-{
-	mmrd_fail(err, MMRD_LIMIT_EXCEEDED, "pickle has too many %s", what);
-	return mmrd_detail(err, "At most %" PRIu32 " are allowed.", limit);
-}
-
-/* Room for n elements in an array of *max, growing by doubling. */
-static mmrd_status
-make_room(void **array, uint32_t n, uint32_t *max, size_t element_bytes,
-          uint32_t limit, const char *what, mmrd_error *err)
-{
-	uint32_t grown = *max < 64 ? 64 : *max;
-	void *moved;
-
-	if (n > limit)
-		return too_much(what, limit, err);
-	if (n <= *max)
-		return MMRD_OK;
-	while (grown < n)
-		grown *= 2;
-	moved = realloc(*array, grown * element_bytes);
-	if (moved == NULL)
-		return mmrd_fail_memory(err, (double) grown * element_bytes);
-	memset((char *) moved + *max * element_bytes, 0,
-	       (grown - *max) * element_bytes);
-	*array = moved;
-	*max = grown;
-	return MMRD_OK;
-}
-
-static mmrd_status
-corrupt(const machine *m, const char *what, mmrd_error *err)
-{
-	mmrd_fail(err, MMRD_CORRUPT_DATA, "pickle %s", what);
-	mmrd_detail(err, "At byte %zu of %zu.", m->at, m->len);
-	return MMRD_CORRUPT_DATA;
-}
-
-/* Take n bytes of the pickle. */
-static mmrd_status
-take(machine *m, uint64_t n, const uint8_t **out, mmrd_error *err)
-{
-	if (n > m->len - m->at)
-		return corrupt(m, "is truncated", err);
-	*out = m->bytes + m->at;
-	m->at += (size_t) n;
-	return MMRD_OK;
-}
-
-/* Take an unsigned little-endian number of n bytes, at most 8. */
-static mmrd_status
-take_number(machine *m, unsigned n, uint64_t *out, mmrd_error *err)
-{
-	const uint8_t *p;
-
-	MMRD_TRY(take(m, n, &p, err));
-	*out = 0;
-	while (n-- > 0)
-		*out = *out << 8 | p[n];
-	return MMRD_OK;
-}
-
-static mmrd_status
-push_number(machine *m, uint32_t value, mmrd_error *err)
-{
-	void *array = m->stack;
-	mmrd_status st =
-	    make_room(&array, m->n_stack + 1, &m->max_stack, sizeof(*m->stack),
-	              MMRD_PICKLE_MAX_STACK, "values on its stack", err);
-
-	m->stack = array;
-	if (st == MMRD_OK)
-		m->stack[m->n_stack++] = value;
-	return st;
-}
-
-/* Number a new value and push it. */
-static mmrd_status
-push(machine *m, const mmrd_pickle_value *value, mmrd_error *err)
-{
-	mmrd_pickle *pickle = m->pickle;
-	void *array = pickle->values;
-	mmrd_status st =
-	    make_room(&array, pickle->n_values + 1, &pickle->max_values,
-	              sizeof(*value), MMRD_PICKLE_MAX_VALUES, "values", err);
-
-	pickle->values = array;
-	if (st != MMRD_OK)
-		return st;
-	pickle->values[pickle->n_values] = *value;
-	return push_number(m, pickle->n_values++, err);
-}
-
-/* The height below which the innermost open bracket hides the stack. */
-static uint32_t
-floor_of(const machine *m)
-{
-	return m->n_marks > 0 ? m->marks[m->n_marks - 1] : 0;
-}
-
-/* Pop n values; *out points at their numbers until the next push. */
-static mmrd_status
-pop(machine *m, uint32_t n, const uint32_t **out, mmrd_error *err)
-{
-	if (n > m->n_stack - floor_of(m))
-		return corrupt(m, "takes more from its stack than there is", err);
-	m->n_stack -= n;
-	*out = m->stack + m->n_stack;
-	return MMRD_OK;
-}
-
-/* Close the innermost bracket: pop what stands above it. */
-static mmrd_status
-pop_bracket(machine *m, const uint32_t **out, uint32_t *n, mmrd_error *err)
-{
-	if (m->n_marks == 0)
-		return corrupt(m, "closes a bracket that was not opened", err);
-	*n = m->n_stack - floor_of(m);
-	MMRD_TRY(pop(m, *n, out, err));
-	m->n_marks--;
-	return MMRD_OK;
-}
-
-/* The container on top of the stack, which stays there. */
-static mmrd_status
-top(machine *m, mmrd_pickle_kind kind, mmrd_pickle_value **out,
-    mmrd_error *err)
-{
-	if (m->n_stack == floor_of(m))
-		return corrupt(m, "takes more from its stack than there is", err);
-	*out = &m->pickle->values[m->stack[m->n_stack - 1]];
-	if ((*out)->kind != kind)
-		return corrupt(m, "adds to something that is not a container", err);
-	return MMRD_OK;
-}
-
-static mmrd_status
-append(machine *m, mmrd_pickle_value *to, const uint32_t *numbers, uint32_t n,
-       mmrd_error *err)
-{
-	mmrd_pickle *pickle = m->pickle;
-	void *array = pickle->cells;
-	mmrd_status st = make_room(&array, pickle->n_cells + n, &pickle->max_cells,
-	                           sizeof(*pickle->cells), MMRD_PICKLE_MAX_VALUES,
-	                           "values in containers", err);
-
-	pickle->cells = array;
-	if (st != MMRD_OK)
-		return st;
-	for (uint32_t i = 0; i < n; i++)
-	{
-		const uint32_t cell = pickle->n_cells++;
-
-		pickle->cells[cell].value = numbers[i];
-		pickle->cells[cell].next = 0;
-		if (to->u.children.first == 0)
-			to->u.children.first = cell;
-		else
-			pickle->cells[to->u.children.last].next = cell;
-		to->u.children.last = cell;
-	}
-	to->n += n;
-	return MMRD_OK;
-}
-
-static mmrd_status
-push_plain(machine *m, mmrd_pickle_kind kind, int64_t integer, mmrd_error *err)
+push_plain(mmrd_machine *m, mmrd_pickle_kind kind, int64_t integer,
+           mmrd_error *err)
 {
 	mmrd_pickle_value value = {0};
 
 	value.kind = kind;
 	value.u.integer = integer;
-	return push(m, &value, err);
+	return mmrd_machine_push(m, &value, err);
 }
 
 static mmrd_status
-push_container(machine *m, mmrd_pickle_kind kind, mmrd_error *err)
+push_container(mmrd_machine *m, mmrd_pickle_kind kind, mmrd_error *err)
 {
 	mmrd_pickle_value value = {0};
 
 	value.kind = kind;
-	return push(m, &value, err);
+	return mmrd_machine_push(m, &value, err);
 }
 
 /* A text or bytes whose length is a number of length_bytes bytes. */
 static mmrd_status
-push_text(machine *m, mmrd_pickle_kind kind, unsigned length_bytes,
+push_text(mmrd_machine *m, mmrd_pickle_kind kind, unsigned length_bytes,
           mmrd_error *err)
 {
 	mmrd_pickle_value value = {0};
 	uint64_t n;
 
-	MMRD_TRY(take_number(m, length_bytes, &n, err));
+	MMRD_TRY(mmrd_machine_take_number(m, length_bytes, &n, err));
 	value.kind = kind;
-	MMRD_TRY(take(m, n, &value.u.text, err));
+	MMRD_TRY(mmrd_machine_take(m, n, &value.u.text, err));
 	value.n = (uint32_t) n; /* the whole pickle has no more than 32 bits */
-	return push(m, &value, err);
+	return mmrd_machine_push(m, &value, err);
 }
 
 /* A two's complement number of n bytes, n from a byte. */
 static mmrd_status
-push_long(machine *m, mmrd_error *err)
+push_long(mmrd_machine *m, mmrd_error *err)
 {
 	mmrd_pickle_value value = {0};
 	const uint8_t *p;
 	uint64_t n;
 	uint64_t number;
 
-	MMRD_TRY(take_number(m, 1, &n, err));
-	MMRD_TRY(take(m, n, &p, err));
+	MMRD_TRY(mmrd_machine_take_number(m, 1, &n, err));
+	MMRD_TRY(mmrd_machine_take(m, n, &p, err));
 	if (n > 8)
 	{
 		value.kind = MMRD_PICKLE_BIG;
 		value.n = (uint32_t) n;
 		value.u.text = p;
-		return push(m, &value, err);
+		return mmrd_machine_push(m, &value, err);
 	}
 	number = n > 0 && (p[n - 1] & 0x80) ? UINT64_MAX : 0;
 	while (n-- > 0)
@@ -308,27 +118,28 @@ push_long(machine *m, mmrd_error *err)
 }
 
 static mmrd_status
-push_tuple(machine *m, const uint32_t *numbers, uint32_t n, mmrd_error *err)
+push_tuple(mmrd_machine *m, const uint32_t *numbers, uint32_t n,
+           mmrd_error *err)
 {
 	mmrd_pickle_value value = {0};
 
 	value.kind = MMRD_PICKLE_TUPLE;
-	MMRD_TRY(append(m, &value, numbers, n, err));
-	return push(m, &value, err);
+	MMRD_TRY(mmrd_machine_append(m, &value, numbers, n, err));
+	return mmrd_machine_push(m, &value, err);
 }
 
 static mmrd_status
-push_small_tuple(machine *m, uint32_t n, mmrd_error *err)
+push_small_tuple(mmrd_machine *m, uint32_t n, mmrd_error *err)
 {
 	const uint32_t *numbers;
 
-	MMRD_TRY(pop(m, n, &numbers, err));
+	MMRD_TRY(mmrd_machine_pop(m, n, &numbers, err));
 	return push_tuple(m, numbers, n, err);
 }
 
 /* "module\nname\n" */
 static mmrd_status
-push_global(machine *m, mmrd_error *err)
+push_global(mmrd_machine *m, mmrd_error *err)
 {
 	const uint8_t *part[2];
 	size_t n[2];
@@ -341,7 +152,7 @@ push_global(machine *m, mmrd_error *err)
 		part[i] = m->bytes + m->at;
 		end = memchr(part[i], '\n', m->len - m->at);
 		if (end == NULL)
-			return corrupt(m, "is truncated", err);
+			return mmrd_machine_corrupt(m, "is truncated", err);
 		n[i] = (size_t) (end - part[i]);
 		m->at += n[i] + 1;
 	}
@@ -350,18 +161,19 @@ push_global(machine *m, mmrd_error *err)
 }
 
 static mmrd_status
-push_stack_global(machine *m, mmrd_error *err)
+push_stack_global(mmrd_machine *m, mmrd_error *err)
 {
 	const uint32_t *numbers;
 	const mmrd_pickle_value *module;
 	const mmrd_pickle_value *name;
 	int64_t global;
 
-	MMRD_TRY(pop(m, 2, &numbers, err));
+	MMRD_TRY(mmrd_machine_pop(m, 2, &numbers, err));
 	module = mmrd_pickle_at(m->pickle, numbers[0]);
 	name = mmrd_pickle_at(m->pickle, numbers[1]);
 	if (module->kind != MMRD_PICKLE_TEXT || name->kind != MMRD_PICKLE_TEXT)
-		return corrupt(m, "asks for something without a name", err);
+		return mmrd_machine_corrupt(m, "asks for something without a name",
+		                            err);
 	MMRD_TRY(mmrd_pickle_global(module->u.text, module->n, name->u.text,
 	                            name->n, &global, err));
 	return push_plain(m, MMRD_PICKLE_GLOBAL, global, err);
@@ -369,7 +181,7 @@ push_stack_global(machine *m, mmrd_error *err)
 
 /* The pairs of OrderedDict([[key, value], ...]), flat. */
 static mmrd_status
-append_pairs(machine *m, const mmrd_pickle_value *arguments,
+append_pairs(mmrd_machine *m, const mmrd_pickle_value *arguments,
              mmrd_pickle_value *dict, mmrd_error *err)
 {
 	const mmrd_pickle_value *list = mmrd_pickle_child(m->pickle, arguments, 0);
@@ -382,13 +194,13 @@ append_pairs(machine *m, const mmrd_pickle_value *arguments,
 		const uint32_t numbers[2] = {key.value,
 		                             m->pickle->cells[key.next].value};
 
-		MMRD_TRY(append(m, dict, numbers, 2, err));
+		MMRD_TRY(mmrd_machine_append(m, dict, numbers, 2, err));
 	}
 	return MMRD_OK;
 }
 
 static mmrd_status
-reduce(machine *m, mmrd_error *err)
+reduce(mmrd_machine *m, mmrd_error *err)
 {
 	const uint32_t *numbers;
 	const mmrd_pickle_value *function;
@@ -396,95 +208,65 @@ reduce(machine *m, mmrd_error *err)
 	mmrd_pickle_value value;
 	uint32_t same;
 
-	MMRD_TRY(pop(m, 2, &numbers, err));
+	MMRD_TRY(mmrd_machine_pop(m, 2, &numbers, err));
 	function = mmrd_pickle_at(m->pickle, numbers[0]);
 	arguments = mmrd_pickle_at(m->pickle, numbers[1]);
 	MMRD_TRY(
 	    mmrd_pickle_call(m->pickle, function, arguments, &value, &same, err));
 	if (same != 0)
-		return push_number(m, same, err);
+		return mmrd_machine_push_number(m, same, err);
 	if (value.kind == MMRD_PICKLE_DICT && arguments->n == 1)
 		MMRD_TRY(append_pairs(m, arguments, &value, err));
-	return push(m, &value, err);
+	return mmrd_machine_push(m, &value, err);
 }
 
-/*
- * The attributes of an OrderedDict, such as the _metadata of a state dict:
- * versions of modules, which do not matter here.
- */
+/* Attributes of an object, which stays on the stack; they are not kept. */
 static mmrd_status
-build(machine *m, mmrd_error *err)
+build(mmrd_machine *m, mmrd_error *err)
 {
 	const uint32_t *numbers;
-	mmrd_pickle_value *object;
+	uint32_t object;
 
-	MMRD_TRY(pop(m, 1, &numbers, err));
-	if (mmrd_pickle_at(m->pickle, numbers[0])->kind != MMRD_PICKLE_DICT)
-		return corrupt(m, "sets attributes that are not in a dictionary", err);
-	return top(m, MMRD_PICKLE_DICT, &object, err);
+	MMRD_TRY(mmrd_machine_pop(m, 2, &numbers, err));
+	object = numbers[0];
+	MMRD_TRY(
+	    mmrd_pickle_attributes(m->pickle, mmrd_pickle_at(m->pickle, object),
+	                           mmrd_pickle_at(m->pickle, numbers[1]), err));
+	return mmrd_machine_push_number(m, object, err);
 }
 
 static mmrd_status
-persistent(machine *m, mmrd_error *err)
+persistent(mmrd_machine *m, mmrd_error *err)
 {
 	const uint32_t *numbers;
 	mmrd_pickle_value value;
 
-	MMRD_TRY(pop(m, 1, &numbers, err));
+	MMRD_TRY(mmrd_machine_pop(m, 1, &numbers, err));
 	MMRD_TRY(mmrd_pickle_persistent(
 	    m->pickle, mmrd_pickle_at(m->pickle, numbers[0]), &value, err));
-	return push(m, &value, err);
-}
-
-static mmrd_status
-put(machine *m, uint64_t index, mmrd_error *err)
-{
-	void *array = m->memo;
-	mmrd_status st;
-
-	if (m->n_stack == floor_of(m))
-		return corrupt(m, "takes more from its stack than there is", err);
-	if (index >= MMRD_PICKLE_MAX_VALUES)
-		return too_much("memo entries", MMRD_PICKLE_MAX_VALUES, err);
-	st =
-	    make_room(&array, (uint32_t) index + 1, &m->max_memo, sizeof(*m->memo),
-	              MMRD_PICKLE_MAX_VALUES, "memo entries", err);
-	m->memo = array;
-	if (st != MMRD_OK)
-		return st;
-	if (m->memo[index] == 0)
-		m->n_memo++;
-	m->memo[index] = m->stack[m->n_stack - 1];
-	return MMRD_OK;
-}
-
-static mmrd_status
-get(machine *m, uint64_t index, mmrd_error *err)
-{
-	if (index >= m->max_memo || m->memo[index] == 0)
-		return corrupt(m, "uses a memo entry that does not exist", err);
-	return push_number(m, m->memo[index], err);
+	return mmrd_machine_push(m, &value, err);
 }
 
 /* Items in brackets, or n of them, into the container below. */
 static mmrd_status
-add_items(machine *m, mmrd_pickle_kind kind, uint32_t n, mmrd_error *err)
+add_items(mmrd_machine *m, mmrd_pickle_kind kind, uint32_t n, mmrd_error *err)
 {
 	const uint32_t *numbers;
 	mmrd_pickle_value *container;
 
 	if (n > 0)
-		MMRD_TRY(pop(m, n, &numbers, err));
+		MMRD_TRY(mmrd_machine_pop(m, n, &numbers, err));
 	else
-		MMRD_TRY(pop_bracket(m, &numbers, &n, err));
+		MMRD_TRY(mmrd_machine_pop_bracket(m, &numbers, &n, err));
 	if (kind == MMRD_PICKLE_DICT && n % 2 != 0)
-		return corrupt(m, "has a dictionary key without a value", err);
-	MMRD_TRY(top(m, kind, &container, err));
-	return append(m, container, numbers, n, err);
+		return mmrd_machine_corrupt(m, "has a dictionary key without a value",
+		                            err);
+	MMRD_TRY(mmrd_machine_top(m, kind, &container, err));
+	return mmrd_machine_append(m, container, numbers, n, err);
 }
 
 static mmrd_status
-unknown_opcode(const machine *m, uint8_t op, mmrd_error *err)
+unknown_opcode(const mmrd_machine *m, uint8_t op, mmrd_error *err)
 {
 	mmrd_fail(err, MMRD_UNSUPPORTED,
 	          "weights file uses pickle opcode %s (0x%02x), which is refused",
@@ -497,7 +279,7 @@ unknown_opcode(const machine *m, uint8_t op, mmrd_error *err)
 
 /* Opcodes that push a number, a text or an empty container. */
 static mmrd_status
-step_plain(machine *m, uint8_t op, mmrd_error *err)
+step_plain(mmrd_machine *m, uint8_t op, mmrd_error *err)
 {
 	uint64_t n = 0;
 
@@ -509,18 +291,18 @@ step_plain(machine *m, uint8_t op, mmrd_error *err)
 		case OP_NEWFALSE:
 			return push_plain(m, MMRD_PICKLE_BOOL, op == OP_NEWTRUE, err);
 		case OP_BININT:
-			MMRD_TRY(take_number(m, 4, &n, err));
+			MMRD_TRY(mmrd_machine_take_number(m, 4, &n, err));
 			return push_plain(m, MMRD_PICKLE_INT, (int32_t) (uint32_t) n, err);
 		case OP_BININT1:
-			MMRD_TRY(take_number(m, 1, &n, err));
+			MMRD_TRY(mmrd_machine_take_number(m, 1, &n, err));
 			return push_plain(m, MMRD_PICKLE_INT, (int64_t) n, err);
 		case OP_BININT2:
-			MMRD_TRY(take_number(m, 2, &n, err));
+			MMRD_TRY(mmrd_machine_take_number(m, 2, &n, err));
 			return push_plain(m, MMRD_PICKLE_INT, (int64_t) n, err);
 		case OP_LONG1:
 			return push_long(m, err);
 		case OP_BINFLOAT:
-			MMRD_TRY(take_number(m, 8, &n, err));
+			MMRD_TRY(mmrd_machine_take_number(m, 8, &n, err));
 			return push_plain(m, MMRD_PICKLE_FLOAT, 0, err);
 		case OP_SHORT_BINSTRING:
 		case OP_SHORT_BINUNICODE:
@@ -549,7 +331,7 @@ step_plain(machine *m, uint8_t op, mmrd_error *err)
 
 /* Opcodes that use what is on the stack or in the memo. */
 static mmrd_status
-step(machine *m, uint8_t op, mmrd_error *err)
+step(mmrd_machine *m, uint8_t op, mmrd_error *err)
 {
 	const uint32_t *numbers;
 	uint32_t n_numbers;
@@ -558,14 +340,12 @@ step(machine *m, uint8_t op, mmrd_error *err)
 	switch (op)
 	{
 		case OP_FRAME:
-			return take_number(m, 8, &n, err); /* frames do not matter */
+			return mmrd_machine_take_number(m, 8, &n,
+			                                err); /* frames do not matter */
 		case OP_MARK:
-			if (m->n_marks == MMRD_PICKLE_MAX_MARKS)
-				return too_much("open brackets", MMRD_PICKLE_MAX_MARKS, err);
-			m->marks[m->n_marks++] = m->n_stack;
-			return MMRD_OK;
+			return mmrd_machine_open(m, err);
 		case OP_TUPLE:
-			MMRD_TRY(pop_bracket(m, &numbers, &n_numbers, err));
+			MMRD_TRY(mmrd_machine_pop_bracket(m, &numbers, &n_numbers, err));
 			return push_tuple(m, numbers, n_numbers, err);
 		case OP_TUPLE1:
 		case OP_TUPLE2:
@@ -590,31 +370,31 @@ step(machine *m, uint8_t op, mmrd_error *err)
 		case OP_BINPERSID:
 			return persistent(m, err);
 		case OP_BINPUT:
-			MMRD_TRY(take_number(m, 1, &n, err));
-			return put(m, n, err);
+			MMRD_TRY(mmrd_machine_take_number(m, 1, &n, err));
+			return mmrd_machine_put(m, n, err);
 		case OP_LONG_BINPUT:
-			MMRD_TRY(take_number(m, 4, &n, err));
-			return put(m, n, err);
+			MMRD_TRY(mmrd_machine_take_number(m, 4, &n, err));
+			return mmrd_machine_put(m, n, err);
 		case OP_MEMOIZE:
-			return put(m, m->n_memo, err);
+			return mmrd_machine_put(m, m->n_memo, err);
 		case OP_BINGET:
-			MMRD_TRY(take_number(m, 1, &n, err));
-			return get(m, n, err);
+			MMRD_TRY(mmrd_machine_take_number(m, 1, &n, err));
+			return mmrd_machine_get(m, n, err);
 		case OP_LONG_BINGET:
-			MMRD_TRY(take_number(m, 4, &n, err));
-			return get(m, n, err);
+			MMRD_TRY(mmrd_machine_take_number(m, 4, &n, err));
+			return mmrd_machine_get(m, n, err);
 		default:
 			return step_plain(m, op, err);
 	}
 }
 
 static mmrd_status
-run(machine *m, mmrd_error *err)
+run(mmrd_machine *m, mmrd_error *err)
 {
 	const uint8_t *p;
 	const uint32_t *numbers;
 
-	MMRD_TRY(take(m, 2, &p, err));
+	MMRD_TRY(mmrd_machine_take(m, 2, &p, err));
 	if (p[0] != OP_PROTO || p[1] < 2 || p[1] > 5)
 	{
 		mmrd_fail(err, MMRD_UNSUPPORTED, "pickle is of an unknown protocol");
@@ -622,14 +402,14 @@ run(machine *m, mmrd_error *err)
 	}
 	for (;;)
 	{
-		MMRD_TRY(take(m, 1, &p, err));
+		MMRD_TRY(mmrd_machine_take(m, 1, &p, err));
 		if (p[0] == OP_STOP)
 			break;
 		MMRD_TRY(step(m, p[0], err));
 	}
 	if (m->n_marks > 0)
-		return corrupt(m, "ends inside a bracket", err);
-	MMRD_TRY(pop(m, 1, &numbers, err));
+		return mmrd_machine_corrupt(m, "ends inside a bracket", err);
+	MMRD_TRY(mmrd_machine_pop(m, 1, &numbers, err));
 	m->pickle->root = numbers[0];
 	return MMRD_OK;
 }
@@ -638,25 +418,20 @@ mmrd_status
 mmrd_pickle_parse(mmrd_pickle *pickle, const uint8_t *bytes, size_t len,
                   size_t *used, mmrd_error *err)
 {
-	machine m = {0};
+	const size_t most = MMRD_PICKLE_MAX_BYTES;
+	mmrd_machine m;
 	mmrd_status st;
 
-	memset(pickle, 0, sizeof(*pickle));
-	pickle->n_values = 1; /* number 0 means "none" everywhere */
-	pickle->n_cells = 1;
-	m.pickle = pickle;
-	m.bytes = bytes;
-	m.len = len < MMRD_PICKLE_MAX_BYTES ? len : MMRD_PICKLE_MAX_BYTES;
-	st = run(&m, err);
-	if (st == MMRD_CORRUPT_DATA && m.len < len)
+	st = mmrd_machine_init(&m, pickle, bytes, len < most ? len : most, err);
+	if (st == MMRD_OK)
+		st = run(&m, err);
+	if (st == MMRD_CORRUPT_DATA && len > most)
 	{
 		mmrd_fail(err, MMRD_LIMIT_EXCEEDED, "pickle is too long");
-		st = mmrd_detail(err, "At most %d bytes are read.",
-		                 MMRD_PICKLE_MAX_BYTES);
+		st = mmrd_detail(err, "At most %zu bytes are read.", most);
 	}
 	*used = m.at;
-	free(m.stack);
-	free(m.memo);
+	mmrd_machine_clear(&m);
 	if (st != MMRD_OK)
 		mmrd_pickle_clear(pickle);
 	return st;

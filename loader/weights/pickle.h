@@ -114,18 +114,19 @@ mmrd_pickle_at(const mmrd_pickle *pickle, uint32_t value)
 }
 
 /*
- * Walk the children: *cell starts as value->u.children.first; returns the
- * next child and advances, or NULL at the end.
+ * Walk the children of a container: *cell starts as value->u.children.first;
+ * returns the next child and advances, or NULL at the end.
  */
 const mmrd_pickle_value *mmrd_pickle_next(const mmrd_pickle *pickle,
                                           uint32_t *cell);
 
-/* The i-th child, or NULL. */
+/* The i-th child, or NULL, also when value has no children. */
 const mmrd_pickle_value *mmrd_pickle_child(const mmrd_pickle *pickle,
                                            const mmrd_pickle_value *value,
                                            uint32_t i);
 
-/* The value of a TEXT key in a DICT (the first, if there are two), or NULL. */
+/* The value of a TEXT key (the first, if there are two), or NULL, also when
+ * dict is none. */
 const mmrd_pickle_value *mmrd_pickle_get(const mmrd_pickle *pickle,
                                          const mmrd_pickle_value *dict,
                                          const char *key);

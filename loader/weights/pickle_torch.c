@@ -12,7 +12,8 @@
  *	  ('storage', torch.FloatStorage, key, location, numel)
  *
  * with a sixth element (a view, or None) in old files.  A parameter is
- * torch._utils._rebuild_parameter(tensor, requires_grad, hooks).  The state
+ * torch._utils._rebuild_parameter(tensor, requires_grad, hooks), in files of
+ * 2017 torch.nn.parameter.Parameter(tensor) with attributes.  The state
  * dict around them is a collections.OrderedDict: made empty and filled like a
  * dict, or, by Python 2, made from a list of pairs.
  */
@@ -32,7 +33,8 @@ typedef enum role
 
 enum
 {
-	TORCH_MAX_DIMS = 64 /* PyTorch's own limit; also bounds our loops */
+	MAX_KEY = 255 /* bytes; real keys are numbers.  A few long texts
+	               * compared again and again would take for ever. */
 };
 
 static const struct
@@ -46,6 +48,7 @@ static const struct
     {"torch._utils", "_rebuild_tensor", ROLE_TENSOR, {0}},
     {"torch._utils", "_rebuild_tensor_v2", ROLE_TENSOR, {0}},
     {"torch._utils", "_rebuild_parameter", ROLE_PARAMETER, {0}},
+    {"torch.nn.parameter", "Parameter", ROLE_PARAMETER, {0}},
     {"torch", "FloatStorage", ROLE_STORAGE, {MMRD_DTYPE_F32, 4}},
     {"torch", "DoubleStorage", ROLE_STORAGE, {MMRD_DTYPE_F64, 8}},
     {"torch", "HalfStorage", ROLE_STORAGE, {MMRD_DTYPE_F16, 2}},
@@ -154,7 +157,7 @@ fits_tensor(const mmrd_pickle *pickle, const mmrd_pickle_value *arguments)
 	       offset->kind == MMRD_PICKLE_INT &&
 	       sizes->kind == MMRD_PICKLE_TUPLE &&
 	       strides->kind == MMRD_PICKLE_TUPLE && sizes->n == strides->n &&
-	       sizes->n <= TORCH_MAX_DIMS &&
+	       sizes->n <= MMRD_TORCH_MAX_DIMS &&
 	       all_of_kind(pickle, sizes, MMRD_PICKLE_INT) &&
 	       all_of_kind(pickle, strides, MMRD_PICKLE_INT);
 }
@@ -202,6 +205,30 @@ mmrd_pickle_call(const mmrd_pickle *pickle, const mmrd_pickle_value *function,
 }
 
 mmrd_status
+mmrd_pickle_attributes(const mmrd_pickle *pickle,
+                       const mmrd_pickle_value *object,
+                       const mmrd_pickle_value *attributes, mmrd_error *err)
+{
+	const mmrd_pickle_value *part[2] = {
+	    mmrd_pickle_child(pickle, attributes, 0),
+	    mmrd_pickle_child(pickle, attributes, 1)};
+
+	/* _metadata of a state dict: versions of modules. */
+	if (object->kind == MMRD_PICKLE_DICT &&
+	    attributes->kind == MMRD_PICKLE_DICT)
+		return MMRD_OK;
+	/* requires_grad, volatile and hooks of an old parameter.  Four would be
+	 * another storage, offset, sizes and strides. */
+	if (object->kind == MMRD_PICKLE_TENSOR &&
+	    attributes->kind == MMRD_PICKLE_TUPLE && attributes->n == 3 &&
+	    part[0]->kind == MMRD_PICKLE_BOOL && part[1]->kind == MMRD_PICKLE_BOOL)
+		return MMRD_OK;
+	return mmrd_fail(err, MMRD_UNSUPPORTED,
+	                 "pickle sets attributes of something else than a "
+	                 "dictionary or a parameter");
+}
+
+mmrd_status
 mmrd_pickle_persistent(const mmrd_pickle *pickle, const mmrd_pickle_value *id,
                        mmrd_pickle_value *out, mmrd_error *err)
 {
@@ -221,6 +248,12 @@ mmrd_pickle_persistent(const mmrd_pickle *pickle, const mmrd_pickle_value *id,
 	if (part[4]->u.integer < 0)
 		return mmrd_fail(err, MMRD_CORRUPT_DATA,
 		                 "pickle declares a storage of negative size");
+	if (part[2]->n > MAX_KEY)
+	{
+		mmrd_fail(err, MMRD_LIMIT_EXCEEDED, "key of a storage is too long");
+		return mmrd_detail(err, "It has %u bytes, %d are allowed.", part[2]->n,
+		                   MAX_KEY);
+	}
 	if (id->n == 6 && part[5]->kind != MMRD_PICKLE_NONE)
 		return mmrd_fail(err, MMRD_UNSUPPORTED,
 		                 "pickle refers to a view of a storage");

@@ -9,6 +9,11 @@
 
 #include "loader/weights/pickle.h"
 
+enum
+{
+	MMRD_TORCH_MAX_DIMS = 64 /* PyTorch's own limit; also bounds our loops */
+};
+
 /* The element type behind a storage class. */
 typedef struct mmrd_torch_type
 {
@@ -37,6 +42,15 @@ mmrd_status mmrd_pickle_call(const mmrd_pickle *pickle,
                              const mmrd_pickle_value *arguments,
                              mmrd_pickle_value *out, uint32_t *same,
                              mmrd_error *err);
+
+/*
+ * May an object be given these attributes?  Only where they do not change
+ * what it means to us.
+ */
+mmrd_status mmrd_pickle_attributes(const mmrd_pickle *pickle,
+                                   const mmrd_pickle_value *object,
+                                   const mmrd_pickle_value *attributes,
+                                   mmrd_error *err);
 
 /* Check the tuple of a persistent id and make it a STORAGE. */
 mmrd_status mmrd_pickle_persistent(const mmrd_pickle *pickle,

@@ -27,11 +27,28 @@ mmrd_pickle_next(const mmrd_pickle *pickle, uint32_t *cell)
 	return &pickle->values[c->value];
 }
 
+/* Texts and numbers use the same memory for something else. */
+static bool
+has_children(const mmrd_pickle_value *value)
+{
+	switch (value->kind)
+	{
+		case MMRD_PICKLE_TUPLE:
+		case MMRD_PICKLE_LIST:
+		case MMRD_PICKLE_DICT:
+		case MMRD_PICKLE_STORAGE:
+		case MMRD_PICKLE_TENSOR:
+			return true;
+		default:
+			return false;
+	}
+}
+
 const mmrd_pickle_value *
 mmrd_pickle_child(const mmrd_pickle *pickle, const mmrd_pickle_value *value,
                   uint32_t i)
 {
-	uint32_t cell = value->u.children.first;
+	uint32_t cell = has_children(value) ? value->u.children.first : 0;
 	const mmrd_pickle_value *child;
 
 	do
@@ -51,7 +68,8 @@ const mmrd_pickle_value *
 mmrd_pickle_get(const mmrd_pickle *pickle, const mmrd_pickle_value *dict,
                 const char *key)
 {
-	uint32_t cell = dict->u.children.first;
+	uint32_t cell =
+	    dict->kind == MMRD_PICKLE_DICT ? dict->u.children.first : 0;
 	const mmrd_pickle_value *k;
 	const mmrd_pickle_value *v;
 

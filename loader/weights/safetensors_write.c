@@ -184,7 +184,10 @@ mmrd_safetensors_plan_create(const mmrd_safetensors_tensor *tensors, int n,
 	plan->tensors = calloc((size_t) n + 1, sizeof(planned));
 	plan->order = calloc((size_t) n + 1, sizeof(int));
 	if (plan->tensors == NULL || plan->order == NULL)
-		st = mmrd_fail_memory(err, ((double) n + 1) * sizeof(planned));
+	{
+		mmrd_fail_memory(err, ((double) n + 1) * sizeof(planned));
+		st = MMRD_NO_MEMORY;
+	}
 	for (int i = 0; i < n && st == MMRD_OK; i++)
 		st = plan_tensor(&tensors[i], i, &plan->tensors[i], err);
 	if (st == MMRD_OK)

@@ -167,8 +167,8 @@ measure(const mmrd_pickle *pickle, const mmrd_pickle_value *sizes,
 {
 	uint32_t size_cell = sizes->u.children.first;
 	uint32_t stride_cell = strides->u.children.first;
-	int64_t size[64];
-	int64_t stride[64];
+	int64_t size[MMRD_TORCH_MAX_DIMS] = {0};
+	int64_t stride[MMRD_TORCH_MAX_DIMS] = {0};
 	size_t expected = 1;
 	size_t last = 0;
 

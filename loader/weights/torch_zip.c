@@ -168,7 +168,7 @@ read_archive(archive *a, mmrd_error *err)
 	mmrd_torch_storages storages = {0};
 	const mmrd_zip_entry *entry;
 	const uint8_t *bytes = NULL;
-	size_t used;
+	size_t used = 0;
 
 	MMRD_TRY(find_folder(a, err));
 	MMRD_TRY(check_byte_order(a, err));

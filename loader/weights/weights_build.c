@@ -39,13 +39,17 @@ mmrd_weights_build_allocate(mmrd_weights_file *file, size_t n_bytes,
 	{
 		mmrd_fail(err, MMRD_LIMIT_EXCEEDED,
 		          "weights file needs too much memory");
-		return mmrd_detail(
-		    err, "%zu bytes are needed after %zu, %zu are allowed in all.",
-		    n_bytes, file->used_bytes, file->limits.max_bytes);
+		mmrd_detail(err,
+		            "%zu bytes are needed after %zu, %zu are allowed in all.",
+		            n_bytes, file->used_bytes, file->limits.max_bytes);
+		return MMRD_LIMIT_EXCEEDED;
 	}
 	block = malloc(total);
 	if (block == NULL)
-		return mmrd_fail_memory(err, (double) total);
+	{
+		mmrd_fail_memory(err, (double) total);
+		return MMRD_NO_MEMORY;
+	}
 	file->used_bytes += total;
 	block->next = file->owned;
 	file->owned = block;
@@ -195,6 +199,36 @@ mmrd_weights_build_finish(mmrd_weights_file *file, mmrd_error *err)
 	return MMRD_OK;
 }
 
+/* Uncompress a blob into memory of the file. */
+static mmrd_status
+uncompress(mmrd_weights_file *file, const mmrd_weights_blob *blob,
+           const char *what, const uint8_t **out, mmrd_error *err)
+{
+	mmrd_error reason = {0};
+	mmrd_status st;
+	void *room;
+
+	if (blob->n_bytes / DEFLATE_MOST > blob->stored_bytes)
+	{
+		mmrd_fail(err, MMRD_CORRUPT_DATA, "%s declares an impossible size",
+		          what);
+		return mmrd_detail(err, "%zu compressed bytes cannot hold %zu bytes.",
+		                   blob->stored_bytes, blob->n_bytes);
+	}
+	MMRD_TRY(mmrd_weights_build_allocate(file, blob->n_bytes, &room, err));
+	st = mmrd_inflate(MMRD_DEFLATE_RAW, blob->stored, blob->stored_bytes, room,
+	                  blob->n_bytes, &reason);
+	*out = room;
+	if (st == MMRD_CORRUPT_DATA)
+	{
+		mmrd_fail(err, st, "%s is damaged", what);
+		return mmrd_detail(err, "%s", reason.detail);
+	}
+	if (st != MMRD_OK)
+		*err = reason;
+	return st;
+}
+
 mmrd_status
 mmrd_weights_build_ready(mmrd_weights_file *file, mmrd_weights_blob *blob,
                          const char *what, mmrd_error *err)
@@ -205,22 +239,7 @@ mmrd_weights_build_ready(mmrd_weights_file *file, mmrd_weights_blob *blob,
 	if (blob->ready != NULL)
 		return MMRD_OK;
 	if (blob->deflated)
-	{
-		void *room;
-
-		if (blob->n_bytes / DEFLATE_MOST > blob->stored_bytes)
-		{
-			mmrd_fail(err, MMRD_CORRUPT_DATA, "%s declares an impossible size",
-			          what);
-			return mmrd_detail(err,
-			                   "%zu compressed bytes cannot hold %zu bytes.",
-			                   blob->stored_bytes, blob->n_bytes);
-		}
-		MMRD_TRY(mmrd_weights_build_allocate(file, blob->n_bytes, &room, err));
-		MMRD_TRY(mmrd_inflate(MMRD_DEFLATE_RAW, blob->stored,
-		                      blob->stored_bytes, room, blob->n_bytes, err));
-		bytes = room;
-	}
+		MMRD_TRY(uncompress(file, blob, what, &bytes, err));
 	if (blob->has_crc)
 	{
 		crc = mmrd_crc32(0, bytes, blob->n_bytes);

@@ -10,7 +10,12 @@
 #include "loader/weights/weights_build.h"
 
 const mmrd_weights_limits mmrd_weights_limits_default = {16384,
-                                                         (size_t) 2 << 30};
+                                                         (size_t) 1 << 30};
+
+enum
+{
+	TAR_MAGIC_AT = 257 /* bytes into a tar archive */
+};
 
 /*
  * safetensors begins with the length of its header, whose first byte, the
@@ -36,6 +41,13 @@ read_any(const uint8_t *bytes, size_t len, mmrd_weights_file *file,
 	{
 		file->kind = MMRD_WEIGHTS_TORCH_LEGACY;
 		return mmrd_torch_legacy_read(bytes, len, file, err);
+	}
+	if (len >= TAR_MAGIC_AT + 5 &&
+	    memcmp(bytes + TAR_MAGIC_AT, "ustar", 5) == 0)
+	{
+		mmrd_fail(err, MMRD_UNSUPPORTED,
+		          "weights file is a tar archive, as of PyTorch 0.1");
+		return mmrd_hint(err, "Load it in PyTorch once and save it again.");
 	}
 	mmrd_fail(err, MMRD_UNSUPPORTED, "not a weights file of a known format");
 	if (len < 9)

@@ -41,7 +41,7 @@ typedef struct mmrd_weights_limits
 	                      * tensors, data uncompressed or reordered */
 } mmrd_weights_limits;
 
-/* What NULL limits mean: 16,384 tensors, 2 GB. */
+/* What NULL limits mean: 16,384 tensors, 1 GB. */
 extern const mmrd_weights_limits mmrd_weights_limits_default;
 
 typedef enum mmrd_weights_kind

@@ -258,9 +258,9 @@ static mmrd_status
 read_entry(const uint8_t *bytes, size_t directory_at, const uint8_t *p,
            size_t left, mmrd_zip_entry *entry, size_t *used, mmrd_error *err)
 {
-	uint64_t stored_bytes;
-	uint64_t n_bytes;
-	uint64_t at;
+	uint64_t stored_bytes = 0;
+	uint64_t n_bytes = 0;
+	uint64_t at = 0;
 	uint64_t *wanted[3] = {&n_bytes, &stored_bytes, &at};
 	uint16_t flags;
 	uint16_t method;

@@ -204,6 +204,8 @@ def write_python2(path, state):
         p.put()
         p.out += b"("
         p.text("module." + key)
+        if key == "parameter":
+            p.get_global("torch.nn.parameter Parameter")
         p.get_global("torch._utils _rebuild_tensor")
         p.out += b"(("
         p.text("storage")
@@ -221,6 +223,8 @@ def write_python2(path, state):
         p.put()
         p.out += b"R"
         p.put()
+        if key == "parameter":
+            p.out += b"\x85R\x88\x89N\x87b"  # requires_grad, volatile, hooks
         p.out += b"e"
     p.out += b"e\x85"
     p.put()

@@ -200,12 +200,16 @@ calls(void)
 	PARSES("\x8c\x0b"
 	       "collections\x8c\x0bOrderedDict\x93)R",
 	       "{}");
-	PARSES(STORAGE, "S(bstorage' <4> bk' bcpu' 4)");
+	PARSES("ctorch.nn.parameter\nParameter\nctorch._utils\n"
+	       "_rebuild_tensor\n(" STORAGE "K\0))tR\x85R\x88\x89N\x87"
+	       "b",
+	       "T(S(bstorage' <5> bk' bcpu' 4) 0 () ())");
+	PARSES(STORAGE, "S(bstorage' <5> bk' bcpu' 4)");
 	PARSES("ctorch._utils\n_rebuild_tensor\n(" STORAGE "K\0K\4\x85K\1\x85tR",
-	       "T(S(bstorage' <4> bk' bcpu' 4) 0 (4) (1))");
+	       "T(S(bstorage' <5> bk' bcpu' 4) 0 (4) (1))");
 	PARSES("ctorch._utils\n_rebuild_parameter\n(ctorch._utils\n"
 	       "_rebuild_tensor_v2\n(" STORAGE "K\0))\x89NtR\x88NtR",
-	       "T(S(bstorage' <4> bk' bcpu' 4) 0 () () False None)");
+	       "T(S(bstorage' <5> bk' bcpu' 4) 0 () () False None)");
 }
 
 static void
@@ -233,6 +237,9 @@ lookups(void)
 	v = mmrd_pickle_child(&pickle, root, 5);
 	CHECK(v != NULL && v->u.integer == 4, "the last child");
 	CHECK(mmrd_pickle_child(&pickle, root, 6) == NULL, "beyond the last");
+	v = mmrd_pickle_child(&pickle, root, 0);
+	CHECK(mmrd_pickle_child(&pickle, v, 0) == NULL, "a child of a text");
+	CHECK(mmrd_pickle_get(&pickle, v, "a") == NULL, "a key in a text");
 	mmrd_pickle_clear(&pickle);
 }
 
