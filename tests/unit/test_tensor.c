@@ -152,8 +152,9 @@ test_dims(void)
 	{
 		memset(buf, 'x', sizeof(buf));
 		mmrd_dims_print(4, large, buf, size);
-		CHECK(memchr(buf, '\0', size) != NULL && buf[size] == 'x',
-		      "a buffer of %zu", size);
+		CHECK(memchr(buf, '\0', size) != NULL, "a buffer of %zu", size);
+		for (size_t i = size; i < sizeof(buf); i++)
+			CHECK(buf[i] == 'x', "a buffer of %zu: byte %zu", size, i);
 	}
 }
 
