@@ -23,7 +23,8 @@ e = expansion of a block (Basic 1, Bottleneck 4).  Modality 0 is RGB, the
 others are auxiliary ("aux", "aux2").  Images are (B, 3, S, S), normalised
 (step 4 of the input's way: decode, resize, range, normalise).
 
-Needs PyTorch 1.13 or later and numpy; nothing else.
+Needs PyTorch 1.13 or later and numpy; nothing else.  One file however long,
+so that it can be copied to where a model is trained.
 """
 
 import dataclasses
@@ -314,7 +315,9 @@ class Network:
         self.config = config
         self.arch = ARCHS[config.arch]
         self.tensors = {}
-        for name, shape in tensor_shapes(config).items():
+        # Kept, because a traced tensor's shape is no number.
+        self._shapes = tensor_shapes(config)
+        for name, shape in self._shapes.items():
             if name not in tensors:
                 raise KeyError(f'tensor "{name}" is missing')
             if tuple(tensors[name].shape) != shape:
@@ -339,8 +342,7 @@ class Network:
         t = self.tensors
 
         def conv(x, name, stride=1):
-            w = t[f"teacher.{name}.weight"]
-            return F.conv2d(x, w, None, stride, w.shape[-1] // 2)
+            return self._conv(x, "teacher." + name, stride)
 
         def norm(x, name):
             return F.batch_norm(
@@ -400,8 +402,10 @@ class Network:
     # --- student ---
 
     def _conv(self, x, name, stride=1):
-        w = self.tensors[name + ".weight"]
-        return F.conv2d(x, w, None, stride, w.shape[-1] // 2)
+        """Square kernel, padded by half of it, no bias."""
+        padding = self._shapes[name + ".weight"][-1] // 2
+        return F.conv2d(x, self.tensors[name + ".weight"], None, stride,
+                        padding)
 
     def _up(self, x, name):
         return F.conv_transpose2d(x, self.tensors[name + ".weight"], stride=2)
