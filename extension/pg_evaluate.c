@@ -173,13 +173,19 @@ report(const evaluation *e, int64 skipped)
 {
 	mmrd_pg_scans_report_skipped(&e->source, skipped);
 	if (e->n_unlabelled > 0)
-		ereport(NOTICE, (errmsg("%lld scans without a label are not counted",
-		                        (long long) e->n_unlabelled)));
+		ereport(NOTICE,
+		        (errmsg_plural("%lld scan without a label is not counted",
+		                       "%lld scans without a label are not counted",
+		                       (unsigned long) e->n_unlabelled,
+		                       (long long) e->n_unlabelled)));
 	if (e->n_without_mask > 0)
 		ereport(NOTICE,
-		        (errmsg("%lld anomalous scans without a mask are left out of "
-		                "the pixel metrics",
-		                (long long) e->n_without_mask)));
+		        (errmsg_plural("%lld anomalous scan without a mask is left "
+		                       "out of the pixel metrics",
+		                       "%lld anomalous scans without a mask are left "
+		                       "out of the pixel metrics",
+		                       (unsigned long) e->n_without_mask,
+		                       (long long) e->n_without_mask)));
 }
 
 typedef struct numbers

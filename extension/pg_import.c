@@ -98,6 +98,17 @@ describe(mmrd_arch arch)
 	return shapes;
 }
 
+static void
+check(mmrd_status st, mmrd_error *err)
+{
+	if (st == MMRD_OK)
+		return;
+	if (err->hint[0] == '\0')
+		mmrd_hint(err, "A teacher is the trunk of a torchvision ResNet, as "
+		               "safetensors or .pth file.");
+	mmrd_pg_throw(err);
+}
+
 /* arch_text may be NULL: inferred. */
 static void
 import_teacher(const char *name, const uint8 *bytes, Size n_bytes,
@@ -114,13 +125,12 @@ import_teacher(const char *name, const uint8 *bytes, Size n_bytes,
 
 	st = mmrd_weights_file_open(bytes, n_bytes, NULL, &file, &err);
 	owned->object = file;
-	MMRD_PG_CHECK(st, &err);
+	check(st, &err);
 	if (arch_text != NULL)
 		arch = arch_argument(arch_text);
 	else
-		MMRD_PG_CHECK(
-		    mmrd_arch_infer(mmrd_weights_file_lookup, file, &arch, &err),
-		    &err);
+		check(mmrd_arch_infer(mmrd_weights_file_lookup, file, &arch, &err),
+		      &err);
 	shapes = describe(arch);
 
 	mmrd_pg_access_begin(&access);

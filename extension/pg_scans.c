@@ -17,6 +17,7 @@
 #include "extension/pg_access.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
@@ -218,6 +219,10 @@ mmrd_pg_scans_read(const mmrd_pg_source *source, const char *query,
 	*skipped = 0;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+	if (list_length(pg_parse_query(query)) != 1)
+		ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
+		                errmsg("a condition is not one SQL expression"),
+		                errdetail("The query was: %s", query)));
 	plan = SPI_prepare(query, 0, NULL);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", query,
@@ -263,6 +268,7 @@ mmrd_pg_scan_throw(const mmrd_pg_source *source, const mmrd_pg_scan *scan,
                    int m, const mmrd_error *err)
 {
 	const char *column = quote_identifier(source->column[m]);
+	mmrd_error with_hint = *err;
 	bytea *digest = DatumGetByteaPP(DirectFunctionCall1(
 	    sha256_bytea, PointerGetDatum(scan->modality[m])));
 	StringInfoData where;
@@ -275,7 +281,10 @@ mmrd_pg_scan_throw(const mmrd_pg_source *source, const mmrd_pg_scan *scan,
 		appendStringInfo(&where, "%02x", (uint8) VARDATA_ANY(digest)[i]);
 	appendStringInfoChar(&where, '\'');
 
-	mmrd_pg_throw_where(err, where.data);
+	if (with_hint.hint[0] == '\0')
+		mmrd_hint(&with_hint, "A condition, the argument filter, can leave "
+		                      "the row out.");
+	mmrd_pg_throw_where(&with_hint, where.data);
 }
 
 void

@@ -320,6 +320,16 @@ is_images_fault(mmrd_status st)
 	       st == MMRD_LIMIT_EXCEEDED || st == MMRD_INVALID_ARGUMENT;
 }
 
+static void
+bad_image(mmrd_error *err, int m)
+{
+	if (err->hint[0] == '\0' && is_images_fault(err->status))
+		mmrd_hint(err, "Set mmrd.on_bad_image to 'null' to get NULL for a scan "
+		               "that cannot be read.");
+	mmrd_pg_throw_where(err, psprintf("argument %s of a score",
+	                                  mmrd_modality_name(m)));
+}
+
 typedef struct scored
 {
 	const mmrd_pg_version *version;
@@ -363,8 +373,7 @@ score_call(FunctionCallInfo fcinfo, scored *out)
 			continue;
 		if (mmrd_pg_setting_on_bad_image == MMRD_PG_BAD_IMAGE_ERROR ||
 		    !is_images_fault(st))
-			mmrd_pg_throw_where(&err, psprintf("argument %s of a score",
-			                                   mmrd_modality_name(m)));
+			bad_image(&err, m);
 		count_bad(state, &err);
 		return false;
 	}

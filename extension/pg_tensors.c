@@ -175,9 +175,15 @@ mmrd_pg_tensors_store_teacher(int32 teacher, const mmrd_weights *shapes,
 			continue;
 		before = MemoryContextSwitchTo(one);
 		floats = MemoryContextAllocHuge(one, info->count * sizeof(float));
-		MMRD_PG_CHECK(
-		    mmrd_tensor_fetch(info, name, lookup, context, floats, &err),
-		    &err);
+		if (mmrd_tensor_fetch(info, name, lookup, context, floats, &err) !=
+		    MMRD_OK)
+		{
+			if (err.hint[0] == '\0')
+				mmrd_hint(&err, "This was read as a %s; another architecture "
+				                "can be named in the argument arch.",
+				          mmrd_arch_name((mmrd_arch) shapes->config.arch));
+			mmrd_pg_throw(&err);
+		}
 		insert_floats(0, teacher, name, info, floats);
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(one);

@@ -22,7 +22,7 @@ CREATE FUNCTION mmrd_auroc_final(internal) RETURNS float8
 COMMENT ON FUNCTION mmrd_auroc_final(internal) IS 'aggregate final function';
 CREATE AGGREGATE mmrd_auroc(score float8, label boolean) (
 	SFUNC = mmrd_scores_accum, STYPE = internal, SSPACE = 65536,
-	FINALFUNC = mmrd_auroc_final, FINALFUNC_MODIFY = SHAREABLE,
+	FINALFUNC = mmrd_auroc_final,
 	COMBINEFUNC = mmrd_scores_combine,
 	SERIALFUNC = mmrd_scores_serialize, DESERIALFUNC = mmrd_scores_deserialize,
 	PARALLEL = SAFE
@@ -36,7 +36,7 @@ COMMENT ON FUNCTION mmrd_average_precision_final(internal) IS
 	'aggregate final function';
 CREATE AGGREGATE mmrd_average_precision(score float8, label boolean) (
 	SFUNC = mmrd_scores_accum, STYPE = internal, SSPACE = 65536,
-	FINALFUNC = mmrd_average_precision_final, FINALFUNC_MODIFY = SHAREABLE,
+	FINALFUNC = mmrd_average_precision_final,
 	COMBINEFUNC = mmrd_scores_combine,
 	SERIALFUNC = mmrd_scores_serialize, DESERIALFUNC = mmrd_scores_deserialize,
 	PARALLEL = SAFE
@@ -49,7 +49,7 @@ CREATE FUNCTION mmrd_f1_max_final(internal) RETURNS float8
 COMMENT ON FUNCTION mmrd_f1_max_final(internal) IS 'aggregate final function';
 CREATE AGGREGATE mmrd_f1_max(score float8, label boolean) (
 	SFUNC = mmrd_scores_accum, STYPE = internal, SSPACE = 65536,
-	FINALFUNC = mmrd_f1_max_final, FINALFUNC_MODIFY = SHAREABLE,
+	FINALFUNC = mmrd_f1_max_final,
 	COMBINEFUNC = mmrd_scores_combine,
 	SERIALFUNC = mmrd_scores_serialize, DESERIALFUNC = mmrd_scores_deserialize,
 	PARALLEL = SAFE
@@ -72,14 +72,14 @@ CREATE FUNCTION mmrd_aupro_final(internal) RETURNS float8
 COMMENT ON FUNCTION mmrd_aupro_final(internal) IS 'aggregate final function';
 CREATE AGGREGATE mmrd_aupro(map mmrd_map, mask bytea) (
 	SFUNC = mmrd_aupro_accum, STYPE = internal, SSPACE = 16777216,
-	FINALFUNC = mmrd_aupro_final, FINALFUNC_MODIFY = SHAREABLE,
+	FINALFUNC = mmrd_aupro_final,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE mmrd_aupro(mmrd_map, bytea) IS
 	'how well maps find defects: area under the per-region overlap curve up to a false positive rate of 0.3; a NULL mask is a good scan';
 CREATE AGGREGATE mmrd_aupro(map mmrd_map, mask bytea, fpr_limit float8) (
 	SFUNC = mmrd_aupro_accum, STYPE = internal, SSPACE = 16777216,
-	FINALFUNC = mmrd_aupro_final, FINALFUNC_MODIFY = SHAREABLE,
+	FINALFUNC = mmrd_aupro_final,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE mmrd_aupro(mmrd_map, bytea, float8) IS
