@@ -1,6 +1,6 @@
 /*
  * tests/unit/test_depth_scale.c
- *	  Range, scaling and filling of depth, by hand and against the definition.
+ *	  Range, scaling and filling of depth, by hand and by the definition.
  */
 #include "model/input/depth_scale.h"
 

@@ -1,7 +1,7 @@
 /*
  * tests/unit/test_normals_from_points.c
- *	  Filling and smoothing against their definition in double; the normals of
- *	  planes, which are known exactly, and of a sphere.
+ *	  Filling and smoothing against their definition in double; the normals
+ *	  of planes, which are known exactly, and of a sphere.
  */
 #include "model/input/normals_from_points.h"
 
