@@ -20,6 +20,7 @@
 #include <tiffio.h>
 
 #include "loader/image/tiff_header.h"
+#include "loader/image/tiff_kind.h"
 #include "model/base/checked.h"
 
 /* One file in memory, and what libtiff says about it. */
@@ -215,129 +216,6 @@ close_tiff(job *j)
 }
 
 #endif
-
-static mmrd_status
-fail_unsupported(mmrd_error *err, const char *what, uint32_t value,
-                 const char *name)
-{
-	mmrd_fail(err, MMRD_UNSUPPORTED, "TIFF file has a %s that is not read",
-	          what);
-	mmrd_detail(err, "It is %u%s%s%s.", value, name[0] ? " (" : "", name,
-	            name[0] ? ")" : "");
-	return mmrd_hint(err, "Read are 8 and 16 bit unsigned and 32 and 64 bit "
-	                      "float samples of 1 or 3 channels, uncompressed or "
-	                      "with LZW, Deflate or PackBits.");
-}
-
-static const char *
-compression_name(uint32_t compression)
-{
-	static const struct
-	{
-		uint32_t code;
-		const char *name;
-	} names[] = {{2, "CCITT modified Huffman"},
-	             {3, "CCITT group 3"},
-	             {4, "CCITT group 4"},
-	             {5, "LZW"},
-	             {6, "old-style JPEG"},
-	             {7, "JPEG"},
-	             {8, "Deflate"},
-	             {32773, "PackBits"},
-	             {32809, "ThunderScan"},
-	             {32946, "Deflate"},
-	             {34661, "JBIG"},
-	             {34676, "SGI Log"},
-	             {34677, "SGI Log 24 bit"},
-	             {34712, "JPEG 2000"},
-	             {34887, "LERC"},
-	             {34925, "LZMA"},
-	             {50000, "Zstandard"},
-	             {50001, "WebP"},
-	             {50002, "JPEG XL"}};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (names[i].code == compression)
-			return names[i].name;
-	return "";
-}
-
-static mmrd_status
-check_compression(const mmrd_tiff_header *h, mmrd_error *err)
-{
-	switch (h->compression)
-	{
-		case COMPRESSION_NONE:
-		case COMPRESSION_LZW:
-		case COMPRESSION_ADOBE_DEFLATE:
-		case COMPRESSION_DEFLATE:
-		case COMPRESSION_PACKBITS:
-			break;
-		default:
-			return fail_unsupported(err, "compression", h->compression,
-			                        compression_name(h->compression));
-	}
-	if (!TIFFIsCODECConfigured((uint16_t) h->compression))
-		return fail_unsupported(err, "compression", h->compression,
-		                        "missing from this libtiff");
-	if (h->predictor != 1 && h->predictor != 2 &&
-	    !(h->predictor == 3 && h->format == SAMPLEFORMAT_IEEEFP))
-		return fail_unsupported(err, "predictor", h->predictor, "");
-	if (h->fill_order != 1)
-		return fail_unsupported(err, "bit order", h->fill_order, "");
-	return MMRD_OK;
-}
-
-/* Fill all of image but its data from the directory, or refuse by name. */
-static mmrd_status
-check_kind(const mmrd_tiff_header *h, mmrd_raster *image, mmrd_error *err)
-{
-	const int is_float = h->format == SAMPLEFORMAT_IEEEFP;
-	const int is_unsigned =
-	    h->format == SAMPLEFORMAT_UINT || h->format == SAMPLEFORMAT_VOID;
-
-	MMRD_TRY(check_compression(h, err));
-	if (!is_float && !is_unsigned)
-		return fail_unsupported(
-		    err, "sample format", h->format,
-		    h->format == SAMPLEFORMAT_INT ? "signed integers" : "");
-	if (is_float ? h->bits != 32 && h->bits != 64
-	             : h->bits != 8 && h->bits != 16)
-		return fail_unsupported(err, "number of bits per sample", h->bits,
-		                        is_float ? "float" : "unsigned");
-	if (h->planar != PLANARCONFIG_CONTIG && h->planar != PLANARCONFIG_SEPARATE)
-		return fail_unsupported(err, "planar configuration", h->planar, "");
-	if (h->photometric != PHOTOMETRIC_MINISBLACK &&
-	    h->photometric != PHOTOMETRIC_RGB &&
-	    !(h->photometric == PHOTOMETRIC_PALETTE && h->bits == 8 &&
-	      h->samples == 1))
-		return fail_unsupported(
-		    err, "photometric interpretation", h->photometric,
-		    h->photometric == PHOTOMETRIC_MINISWHITE  ? "white is zero"
-		    : h->photometric == PHOTOMETRIC_PALETTE   ? "palette"
-		    : h->photometric == PHOTOMETRIC_SEPARATED ? "CMYK"
-		    : h->photometric == PHOTOMETRIC_YCBCR     ? "YCbCr"
-		    : h->photometric == PHOTOMETRIC_CIELAB    ? "CIE L*a*b*"
-		    : h->photometric == PHOTOMETRIC_MASK      ? "mask"
-		                                              : "");
-
-	/* Points (x,y,z) come as "RGB" or as grey with two extra samples. */
-	if (h->samples == 1 || (h->samples == 2 && h->extra == 1))
-		image->channels = 1;
-	else if (h->samples == 3 || (h->samples == 4 && h->extra == 1))
-		image->channels = 3;
-	else
-		return fail_unsupported(err, "number of samples per pixel", h->samples,
-		                        "");
-	if (h->photometric == PHOTOMETRIC_PALETTE)
-		image->channels = 3;
-	image->width = h->width;
-	image->height = h->height;
-	image->sample = is_float       ? MMRD_SAMPLE_F32
-	                : h->bits == 8 ? MMRD_SAMPLE_U8
-	                               : MMRD_SAMPLE_U16;
-	return MMRD_OK;
-}
 
 static mmrd_status
 fail_libtiff(const job *j, mmrd_error *err)
@@ -622,7 +500,15 @@ mmrd_tiff_decode(const uint8_t *bytes, size_t len,
 	memset(image, 0, sizeof(*image));
 	st = mmrd_tiff_header_read(bytes, len, &h, err);
 	if (st == MMRD_OK)
-		st = check_kind(&h, image, err);
+		st = mmrd_tiff_kind_check(&h, image, err);
+	if (st == MMRD_OK && !TIFFIsCODECConfigured((uint16_t) h.compression))
+	{
+		mmrd_fail(err, MMRD_UNSUPPORTED,
+		          "TIFF file has a compression that is not read");
+		st = mmrd_detail(err,
+		                 "It is %u, which this build of libtiff leaves out.",
+		                 h.compression);
+	}
 	if (st == MMRD_OK)
 		st = mmrd_raster_allocate(image, limits, err);
 	if (st != MMRD_OK)

@@ -223,7 +223,7 @@ mmrd_plane_fit(int n, const double *x, const double *y, const double *z,
 				my_draw = d;
 			}
 		}
-#pragma omp critical(mmrd_plane_fit)
+#pragma omp critical
 		if (my_best > best || (my_best == best && my_draw < best_draw))
 		{
 			best = my_best;

@@ -3,7 +3,7 @@
  *	  Any bytes to the JPEG decoder: it decodes or refuses, owns nothing after
  *	  a refusal, and agrees with its own reading of the size.
  *
- * Seeds: the .jpg files of tests/hostile/image/ and tests/golden/.
+ * Seeds: tests/hostile/jpeg/ and tests/golden/jpeg/.
  */
 #include "loader/image/jpeg.h"
 

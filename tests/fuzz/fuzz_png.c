@@ -6,7 +6,7 @@
  * Every input is tried twice, the second time with the checksums of its
  * chunks put right: otherwise hardly a mutation gets past the first.
  *
- * Seeds: the .png files of tests/hostile/image/ and tests/golden/.
+ * Seeds: tests/hostile/png/.
  */
 #include "loader/image/png.h"
 

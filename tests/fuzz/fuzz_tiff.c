@@ -3,7 +3,7 @@
  *	  Any bytes to the TIFF decoder: it decodes or refuses, owns nothing after
  *	  a refusal, and agrees with its own reading of the size.
  *
- * Seeds: the .tiff files of tests/hostile/image/ and tests/golden/.
+ * Seeds: tests/hostile/tiff/.
  */
 #include "loader/image/tiff.h"
 

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""Write image/: broken and strange picture files.
+"""Write png/, tiff/ and jpeg/: broken and strange picture files.
 
 A file's name starts with the status that decoding it must give: ok, corrupt,
 unsupported or limit (at 2^24 pixels and 2^28 bytes).  The unit test
 test_hostile_image decodes all of them and compares.  Run in this folder; the
 JPEG cases start from ../golden/jpeg and need jpegtran
 (libjpeg-turbo-progs).  A file that once crashed a decoder is
-added by hand under the same rule of naming.
+added by hand under the same rule of naming, as STATUS-found-WHAT.
 """
 import glob
 import os
@@ -14,14 +14,16 @@ import struct
 import subprocess
 import zlib
 
-os.makedirs("image", exist_ok=True)
-for old in glob.glob("image/*"):
-    if "found-" not in old:  # those come from fuzzing, not from here
-        os.remove(old)
+FOLDERS = {".png": "png/", ".tiff": "tiff/", ".jpg": "jpeg/"}
+for folder in FOLDERS.values():
+    os.makedirs(folder, exist_ok=True)
+    for old in glob.glob(folder + "*"):
+        if "-found-" not in old:  # those come from fuzzing, not from here
+            os.remove(old)
 
 
 def write(name, data):
-    with open("image/" + name, "wb") as out:
+    with open(FOLDERS[os.path.splitext(name)[1]] + name, "wb") as out:
         out.write(data)
 
 

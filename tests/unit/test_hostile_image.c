@@ -1,8 +1,9 @@
 /*
  * tests/unit/test_hostile_image.c
- *	  Every file of tests/hostile/image/ gives the status its name starts
- *	  with, an error text when it fails, and nothing to release then.  The
- *	  files of tests/golden/jpeg/ are held against their pixels as PNG.
+ *	  Every file of tests/hostile/png, tiff and jpeg gives the status that its
+ *	  name starts with, an error text when it fails, and nothing to release
+ *	  then.  The files of tests/golden/jpeg/ are held against their pixels as
+ *	  PNG.
  */
 #include "loader/image/format.h"
 
@@ -167,9 +168,11 @@ test_jpeg_pixels(void)
 int
 main(void)
 {
-	const int hostile = decode_all("tests/hostile/image", "");
-
-	CHECK(hostile >= 200, "only %d hostile files", hostile);
+	CHECK(decode_all("tests/hostile/png", "") >= 70, "PNG files are missing");
+	CHECK(decode_all("tests/hostile/tiff", "") >= 80,
+	      "TIFF files are missing");
+	CHECK(decode_all("tests/hostile/jpeg", "") >= 40,
+	      "JPEG files are missing");
 	CHECK(decode_all("tests/golden/jpeg", "unsupported") == 2,
 	      "the unsupported JPEG files are missing");
 	test_jpeg_pixels();
