@@ -1,6 +1,6 @@
 /*
  * loader/weights/json_header.h
- *	  The JSON header of a safetensors file; wraps jansson.
+ *	  The JSON header of a safetensors file.
  */
 #ifndef MMRD_JSON_HEADER_H
 #define MMRD_JSON_HEADER_H
@@ -34,15 +34,17 @@ typedef struct mmrd_json_visitor
 } mmrd_json_visitor;
 
 /*
- * Parse a header and hand out what it lists; the strings live until the
- * visitor returns.  max_tensors also bounds the memory of the parser.
+ * Parse a header and hand out what it lists; the strings live until this
+ * returns.  Allocates len bytes.
  *
- * Returns MMRD_CORRUPT_DATA (not JSON, a duplicate key, a missing or
- * mistyped one), MMRD_UNSUPPORTED (an unknown key), MMRD_LIMIT_EXCEEDED,
- * MMRD_NO_MEMORY, or what the visitor returned.
+ * A tensor listed twice is handed out twice, and so is a key of the metadata;
+ * everything else that occurs twice is refused.
+ *
+ * Returns MMRD_CORRUPT_DATA (not JSON, a missing or mistyped key),
+ * MMRD_UNSUPPORTED (an unknown key), MMRD_NO_MEMORY, or what the visitor
+ * returned.
  */
 mmrd_status mmrd_json_header_parse(const char *json, size_t len,
-                                   int max_tensors,
                                    const mmrd_json_visitor *visitor,
                                    mmrd_error *err);
 
@@ -54,11 +56,11 @@ typedef struct mmrd_json_text
 } mmrd_json_text;
 
 /*
- * The header that says all this, in the order given, as ASCII.  *json has
- * *len bytes, no final zero, and belongs to the caller, who releases it with
- * free(); NULL on failure.
+ * The header that says all this, in the order given; the tensors' names have
+ * been checked.  *json has *len bytes, no final zero, and belongs to the
+ * caller, who releases it with free(); NULL on failure.
  *
- * Returns MMRD_INVALID_ARGUMENT for a text that is not UTF-8 or a name that
+ * Returns MMRD_INVALID_ARGUMENT for a text that is not UTF-8 or a key that
  * occurs twice; MMRD_NO_MEMORY.
  */
 mmrd_status mmrd_json_header_build(const mmrd_json_tensor *tensors,

@@ -205,7 +205,6 @@ mmrd_safetensors_read(const uint8_t *bytes, size_t len,
 	blob.n_bytes = r.data_bytes;
 	MMRD_TRY(mmrd_weights_build_blob(file, &blob, &r.blob, err));
 	MMRD_TRY(mmrd_json_header_parse((const char *) bytes + LENGTH_BYTES,
-	                                (size_t) declared,
-	                                file->limits.max_tensors, &visitor, err));
+	                                (size_t) declared, &visitor, err));
 	return check_cover(file, r.data_bytes, err);
 }

@@ -149,10 +149,23 @@ done:
 	return st;
 }
 
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(((const planned *) a)->name, ((const planned *) b)->name);
+}
+
 /* Sort the tensors and give each its place. */
 static mmrd_status
 lay_out(mmrd_safetensors_plan *plan, mmrd_error *err)
 {
+	if (plan->n > 0)
+		qsort(plan->tensors, (size_t) plan->n, sizeof(planned), by_name);
+	for (int k = 1; k < plan->n; k++)
+		if (by_name(&plan->tensors[k - 1], &plan->tensors[k]) == 0)
+			return mmrd_fail(err, MMRD_INVALID_ARGUMENT,
+			                 "tensor \"%s\" is to be written twice",
+			                 plan->tensors[k].name);
 	if (plan->n > 0)
 		qsort(plan->tensors, (size_t) plan->n, sizeof(planned), by_layout);
 	for (int k = 0; k < plan->n; k++)

@@ -181,6 +181,13 @@ by_name(const void *a, const void *b)
 	              ((const mmrd_weights_item *) b)->name);
 }
 
+static int
+by_key(const void *a, const void *b)
+{
+	return strcmp(((const mmrd_weights_pair *) a)->key,
+	              ((const mmrd_weights_pair *) b)->key);
+}
+
 mmrd_status
 mmrd_weights_build_finish(mmrd_weights_file *file, mmrd_error *err)
 {
@@ -196,6 +203,13 @@ mmrd_weights_build_finish(mmrd_weights_file *file, mmrd_error *err)
 			return mmrd_hint(err, "Names are compared without their "
 			                      "\"module.\" prefix.");
 		}
+	if (file->n_pairs > 0)
+		qsort(file->pairs, (size_t) file->n_pairs, sizeof(*file->pairs),
+		      by_key);
+	for (int i = 1; i < file->n_pairs; i++)
+		if (by_key(&file->pairs[i - 1], &file->pairs[i]) == 0)
+			return mmrd_fail(err, MMRD_CORRUPT_DATA,
+			                 "safetensors metadata has a key twice");
 	return MMRD_OK;
 }
 

@@ -90,7 +90,7 @@ mmrd_status mmrd_weights_build_metadata(mmrd_weights_file *file,
                                         const char *key, const char *value,
                                         mmrd_error *err);
 
-/* Sort what was listed; refuses duplicate names. */
+/* Sort what was listed; refuses duplicate names and keys. */
 mmrd_status mmrd_weights_build_finish(mmrd_weights_file *file,
                                       mmrd_error *err);
 
