@@ -51,7 +51,8 @@ REGRESS_OPTS = --inputdir=tests --outputdir=build/regress \
 # threads of its own as soon as it is loaded.
 OPENBLAS_DIR ?= $(firstword $(wildcard /usr/lib/*/openblas-openmp))
 CORE_LIBS     = -L$(OPENBLAS_DIR) -Wl,-rpath,$(OPENBLAS_DIR) -lopenblas \
-                -lpng -ltiff -ljpeg -lz -ljansson -lm -fopenmp
+                -lpng -ltiff -ljpeg -lz -lm -fopenmp
+TEST_LIBS     = $(CORE_LIBS) -ljansson
 
 # Shared by every build below.  No -ffast-math: it would change floating
 # point for the whole server process.  These two only say that nobody reads
@@ -104,7 +105,7 @@ UNIT_NAMES = $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c))
 build/unit/%: tests/unit/%.c $(CORE_OBJS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -I. -MF $@.d -MT $@ -o $@ $< \
-		$(CORE_OBJS) $(CORE_LIBS)
+		$(CORE_OBJS) $(TEST_LIBS)
 
 # The same files built another way, each under build/NAME:
 #   $(call variant,NAME,COMPILER,FLAGS)
@@ -113,7 +114,7 @@ build/$(1)/%.o: %.c Makefile
 	@mkdir -p $$(@D)
 	$(2) $$(CORE_FLAGS) $(3) -I. -c -o $$@ $$<
 build/$(1)/%: build/$(1)/tests/unit/%.o $$(CORE_OBJS:%=build/$(1)/%)
-	$(2) $(3) -o $$@ $$^ $$(CORE_LIBS)
+	$(2) $(3) -o $$@ $$^ $$(TEST_LIBS)
 endef
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -133,7 +134,7 @@ build/double/%.o: %.c Makefile
 build/unit/test_network_double: build/double/tests/unit/test_network_golden.o \
 		$(DOUBLE_CORE:%=build/double/%) model/base/half.o
 	@mkdir -p $(@D)
-	$(CC) -fopenmp -o $@ $^ $(CORE_LIBS)
+	$(CC) -fopenmp -o $@ $^ $(TEST_LIBS)
 UNIT_BINS = $(UNIT_NAMES:%=build/unit/%) build/unit/test_network_double
 
 .PHONY: help unit unit-build unit-sanitize unit-sanitize-build clang layers \
@@ -187,7 +188,7 @@ BENCH_NAMES = $(patsubst tests/bench/%.c,%,$(sort $(wildcard tests/bench/bench_*
 build/bench/%: tests/bench/%.c $(CORE_OBJS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -I. -MF $@.d -MT $@ -o $@ $< \
-		$(CORE_OBJS) $(CORE_LIBS)
+		$(CORE_OBJS) $(TEST_LIBS)
 bench: all $(BENCH_NAMES:%=build/bench/%) ## timings
 	@tests/bench/run $(BENCH_NAMES:%=build/bench/%)
 
