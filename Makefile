@@ -198,10 +198,11 @@ coverage: $(UNIT_NAMES:%=build/cov/%) ## lines reached by the unit tests
 	gcovr --root . --filter model/ --filter loader/ --print-summary \
 		--html-details build/cov/index.html build/cov
 
+# Memcheck does not follow libjpeg-turbo's vector code: plain C there.
 valgrind: unit-build ## unit tests under memcheck
 	@scripts/install-packages valgrind
 	@RUN_UNDER='valgrind --quiet --error-exitcode=99 --leak-check=full'" \
-		--errors-for-leak-kinds=definite" TEST_TIMEOUT=3600 \
+		--errors-for-leak-kinds=definite" TEST_TIMEOUT=3600 JSIMD_FORCENONE=1 \
 		scripts/run-unit valgrind $(UNIT_NAMES:%=build/unit/%)
 
 # One target per decoder, FUZZ_SECONDS for each.  No -fopenmp: decoders have

@@ -34,8 +34,7 @@ find_extension(Oid *owner, Oid *schema)
 
 	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
 	            F_NAMEEQ, CStringGetDatum("mmrd"));
-	scan =
-	    systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
+	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	if (!HeapTupleIsValid(tuple))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -61,9 +60,8 @@ mmrd_pg_access_begin(mmrd_pg_access *access)
 	SetUserIdAndSecContext(owner,
 	                       access->security | SECURITY_LOCAL_USERID_CHANGE);
 	access->guc_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-	                         PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
-	                         0, false);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+	                         PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
 void
@@ -82,8 +80,8 @@ prepare(mmrd_pg_statement *statement)
 
 	if (statement->plan != NULL)
 		return;
-	plan = SPI_prepare(statement->sql, statement->n_parameters,
-	                   statement->types);
+	plan =
+	    SPI_prepare(statement->sql, statement->n_parameters, statement->types);
 	if (plan == NULL || SPI_keepplan(plan) != 0)
 		elog(ERROR, "could not prepare \"%s\": %s", statement->sql,
 		     SPI_result_code_string(SPI_result));
@@ -165,9 +163,9 @@ mmrd_pg_schema(void)
 Oid
 mmrd_pg_type(const char *name)
 {
-	Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
-	                           CStringGetDatum(name),
-	                           ObjectIdGetDatum(mmrd_pg_schema()));
+	Oid type =
+	    GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+	                    ObjectIdGetDatum(mmrd_pg_schema()));
 
 	if (!OidIsValid(type))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),

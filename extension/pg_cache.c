@@ -67,8 +67,8 @@ static void
 build(const mmrd_pg_version *version, mmrd_pg_engine *engine)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext loading = AllocSetContextCreate(
-	    caller, "mmrd model loading", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext loading = AllocSetContextCreate(caller, "mmrd model loading",
+	                                              ALLOCSET_DEFAULT_SIZES);
 	mmrd_pg_access access;
 	mmrd_pg_tensors *tensors;
 	mmrd_error err = {0};
@@ -76,11 +76,11 @@ build(const mmrd_pg_version *version, mmrd_pg_engine *engine)
 	mmrd_pg_access_begin(&access);
 	tensors = mmrd_pg_tensors_open(version->id, &version->teacher,
 	                               &version->options.config, loading);
-	mmrd_pg_tensors_check(
-	    tensors,
-	    mmrd_packed_build(&version->options.config, mmrd_pg_tensors_lookup,
-	                      tensors, engine->packed, &err),
-	    &err);
+	mmrd_pg_tensors_check(tensors,
+	                      mmrd_packed_build(&version->options.config,
+	                                        mmrd_pg_tensors_lookup, tensors,
+	                                        engine->packed, &err),
+	                      &err);
 	mmrd_pg_access_end(&access);
 	MemoryContextDelete(loading);
 }

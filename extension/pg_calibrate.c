@@ -47,8 +47,8 @@ mmrd_pg_calibrate(const mmrd_pg_options *options, const mmrd_weights *weights,
                   mmrd_pg_spool *inputs, mmrd_pg_calibration *out)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext memory = AllocSetContextCreate(
-	    caller, "mmrd calibration", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext memory = AllocSetContextCreate(caller, "mmrd calibration",
+	                                             ALLOCSET_DEFAULT_SIZES);
 	const Size record_bytes = mmrd_pg_input_record_bytes(options);
 	const int n = mmrd_pg_spool_count(inputs);
 	mmrd_error err = {0};

@@ -23,7 +23,6 @@ typedef struct mmrd_pg_calibration
  */
 extern void mmrd_pg_calibrate(const mmrd_pg_options *options,
                               const mmrd_weights *weights,
-                              mmrd_pg_spool *inputs,
-                              mmrd_pg_calibration *out);
+                              mmrd_pg_spool *inputs, mmrd_pg_calibration *out);
 
 #endif /* MMRD_PG_CALIBRATE_H */

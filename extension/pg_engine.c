@@ -17,10 +17,10 @@ free_scorer(void *scorer)
 static Size
 buffer_bytes(const mmrd_pg_options *options)
 {
-	const Size inputs = (1 + options->config.n_aux) *
-	                    mmrd_pg_input_count(options);
-	const Size map = (Size) options->config.input_size *
-	                 options->config.input_size;
+	const Size inputs =
+	    (1 + options->config.n_aux) * mmrd_pg_input_count(options);
+	const Size map =
+	    (Size) options->config.input_size * options->config.input_size;
 
 	return (inputs + map) * sizeof(float);
 }

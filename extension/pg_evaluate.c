@@ -133,10 +133,10 @@ name_or_null(FunctionCallInfo fcinfo, int n)
 static char *
 begin(FunctionCallInfo fcinfo, evaluation *e)
 {
-	char *model = PG_ARGISNULL(1) ? NULL
-	                              : text_to_cstring(PG_GETARG_TEXT_PP(1));
-	char *filter = PG_ARGISNULL(7) ? NULL
-	                               : text_to_cstring(PG_GETARG_TEXT_PP(7));
+	char *model =
+	    PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char *filter =
+	    PG_ARGISNULL(7) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(7));
 	const char *aux = name_or_null(fcinfo, 3);
 	const char *aux2 = name_or_null(fcinfo, 4);
 
@@ -210,9 +210,9 @@ measure(evaluation *e)
 	MMRD_PG_CHECK(mmrd_aupro_measure(&e->pixels, MMRD_AUPRO_FPR_LIMIT,
 	                                 &n.aupro_30, &err),
 	              &err);
-	MMRD_PG_CHECK(mmrd_aupro_measure(&e->pixels, SMALL_FPR_LIMIT, &n.aupro_01,
-	                                 &err),
-	              &err);
+	MMRD_PG_CHECK(
+	    mmrd_aupro_measure(&e->pixels, SMALL_FPR_LIMIT, &n.aupro_01, &err),
+	    &err);
 	return n;
 }
 
@@ -220,14 +220,10 @@ static Datum
 result_row(FunctionCallInfo fcinfo, int64 scans, const numbers *n,
            double seconds)
 {
-	const double metrics[] = {n->image.auroc,
-	                          n->image.average_precision,
-	                          n->pixel_auroc,
-	                          n->pixel_ap,
-	                          n->aupro_30,
-	                          n->aupro_01,
-	                          n->image.f1_max,
-	                          n->image.f1_threshold};
+	const double metrics[] = {n->image.auroc,  n->image.average_precision,
+	                          n->pixel_auroc,  n->pixel_ap,
+	                          n->aupro_30,     n->aupro_01,
+	                          n->image.f1_max, n->image.f1_threshold};
 	TupleDesc desc;
 	Datum values[10];
 	bool nulls[10] = {false};
@@ -249,8 +245,8 @@ Datum
 mmrd_evaluate(PG_FUNCTION_ARGS)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext memory = AllocSetContextCreate(caller, "mmrd evaluate",
-	                                             ALLOCSET_DEFAULT_SIZES);
+	MemoryContext memory =
+	    AllocSetContextCreate(caller, "mmrd evaluate", ALLOCSET_DEFAULT_SIZES);
 	evaluation *e;
 	char *query;
 	int64 scans;

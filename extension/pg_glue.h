@@ -7,7 +7,8 @@
  *	  mmrd_error err = {0};
  *	  mmrd_pg_owned *owned = mmrd_pg_own(CurrentMemoryContext, release);
  *	  mmrd_scorer *scorer = NULL;
- *	  mmrd_status st = mmrd_scorer_create(config, &mmrd_pg_stop, &scorer, &err);
+ *	  mmrd_status st = mmrd_scorer_create(config, &mmrd_pg_stop, &scorer,
+ *&err);
  *
  *	  owned->object = scorer;
  *	  MMRD_PG_CHECK(st, &err);

@@ -49,11 +49,10 @@ check_name(const char *name)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
 		                errmsg("the name of a teacher must not be empty")));
 	if (strlen(name) > MAX_NAME_BYTES)
-		ereport(ERROR,
-		        (errcode(ERRCODE_NAME_TOO_LONG),
-		         errmsg("the name of the teacher is too long"),
-		         errdetail("It has %zu bytes, %d are allowed.", strlen(name),
-		                   MAX_NAME_BYTES)));
+		ereport(ERROR, (errcode(ERRCODE_NAME_TOO_LONG),
+		                errmsg("the name of the teacher is too long"),
+		                errdetail("It has %zu bytes, %d are allowed.",
+		                          strlen(name), MAX_NAME_BYTES)));
 	if (strncmp(name, "builtin", 7) == 0)
 		ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME),
 		                errmsg("teacher name \"%s\" is reserved", name),
@@ -192,11 +191,10 @@ read_server_file(const char *path, Size *n_bytes)
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
 		                errmsg("\"%s\" is not a regular file", path)));
 	if (st.st_size > MAX_FILE_BYTES)
-		ereport(ERROR,
-		        (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-		         errmsg("file \"%s\" is too large", path),
-		         errdetail("It has %lld bytes, %d are allowed.",
-		                   (long long) st.st_size, MAX_FILE_BYTES)));
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+		                errmsg("file \"%s\" is too large", path),
+		                errdetail("It has %lld bytes, %d are allowed.",
+		                          (long long) st.st_size, MAX_FILE_BYTES)));
 	file = AllocateFile(path, PG_BINARY_R);
 	if (file == NULL)
 		ereport(ERROR, (errcode_for_file_access(),
@@ -258,11 +256,10 @@ mmrd_drop_teacher(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("mmrd_drop_teacher()");
 	mmrd_pg_access_begin(&access);
 	if (!mmrd_pg_teacher_drop(name))
-		ereport(ERROR,
-		        (errcode(ERRCODE_UNDEFINED_OBJECT),
-		         errmsg("teacher \"%s\" does not exist", name),
-		         errhint("Teachers are: %s.",
-		                 mmrd_pg_teacher_names(CurrentMemoryContext))));
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+		                errmsg("teacher \"%s\" does not exist", name),
+		                errhint("Teachers are: %s.",
+		                        mmrd_pg_teacher_names(CurrentMemoryContext))));
 	mmrd_pg_access_end(&access);
 	PG_RETURN_VOID();
 }

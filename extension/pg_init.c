@@ -36,11 +36,11 @@ static const struct config_enum_entry precision_entries[] = {
 
 enum
 {
-	MAX_THREADS = 256,               /* as model/base/threads.c */
-	DEFAULT_MAX_PIXELS = 64 << 20,   /* a square of 8192 pixels */
-	DEFAULT_TRAIN_MEMORY = 2 << 20,  /* kB: 2 GB */
-	DEFAULT_CACHE_SIZE = 1 << 20,    /* kB: 1 GB, two of the largest models */
-	MIN_TRAIN_MEMORY = 64 << 10,     /* kB: 64 MB */
+	MAX_THREADS = 256,              /* as model/base/threads.c */
+	DEFAULT_MAX_PIXELS = 64 << 20,  /* a square of 8192 pixels */
+	DEFAULT_TRAIN_MEMORY = 2 << 20, /* kB: 2 GB */
+	DEFAULT_CACHE_SIZE = 1 << 20,   /* kB: 1 GB, two of the largest models */
+	MIN_TRAIN_MEMORY = 64 << 10,    /* kB: 64 MB */
 };
 
 static void
@@ -55,20 +55,19 @@ define_user_settings(void)
 	    "mmrd.model", "Model to score with when a call names none.",
 	    "Empty means the only deployed model.", &mmrd_pg_setting_model, "",
 	    PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomEnumVariable(
-	    "mmrd.precision", "Precision in which scans are scored.", NULL,
-	    &setting_precision, 0, precision_entries, PGC_USERSET, 0, NULL, NULL,
-	    NULL);
+	DefineCustomEnumVariable("mmrd.precision",
+	                         "Precision in which scans are scored.", NULL,
+	                         &setting_precision, 0, precision_entries,
+	                         PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable(
 	    "mmrd.on_bad_image", "What scoring does with an unreadable image.",
 	    "\"error\" ends the statement; \"null\" gives NULL and one warning "
 	    "per statement.",
 	    &mmrd_pg_setting_on_bad_image, MMRD_PG_BAD_IMAGE_ERROR,
 	    bad_image_entries, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("mmrd.progress",
-	                         "Send a notice after each epoch of a training.",
-	                         NULL, &mmrd_pg_setting_progress, true,
-	                         PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable(
+	    "mmrd.progress", "Send a notice after each epoch of a training.", NULL,
+	    &mmrd_pg_setting_progress, true, PGC_USERSET, 0, NULL, NULL, NULL);
 }
 
 static void
@@ -78,18 +77,18 @@ define_limits(void)
 	    "mmrd.max_pixels", "Largest image accepted, in pixels.",
 	    "Compared with the size that the file declares, before anything of "
 	    "that size is allocated.",
-	    &mmrd_pg_setting_max_pixels, DEFAULT_MAX_PIXELS, 1, 1 << 30,
-	    PGC_SUSET, 0, NULL, NULL, NULL);
+	    &mmrd_pg_setting_max_pixels, DEFAULT_MAX_PIXELS, 1, 1 << 30, PGC_SUSET,
+	    0, NULL, NULL, NULL);
 	DefineCustomIntVariable(
 	    "mmrd.train_memory", "Memory that one training may use.",
 	    "What does not fit is kept in temporary files.",
 	    &mmrd_pg_setting_train_memory, DEFAULT_TRAIN_MEMORY, MIN_TRAIN_MEMORY,
 	    INT_MAX, PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
-	DefineCustomIntVariable(
-	    "mmrd.train_threads", "Threads that one training may use.",
-	    "0 means as many as mmrd.threads says.",
-	    &mmrd_pg_setting_train_threads, 0, 0, MAX_THREADS, PGC_SUSET, 0, NULL,
-	    NULL, NULL);
+	DefineCustomIntVariable("mmrd.train_threads",
+	                        "Threads that one training may use.",
+	                        "0 means as many as mmrd.threads says.",
+	                        &mmrd_pg_setting_train_threads, 0, 0, MAX_THREADS,
+	                        PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable(
 	    "mmrd.cache_size", "Memory for models that are ready to score.",
 	    "The model in use is always kept, whatever its size.",

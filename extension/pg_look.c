@@ -83,21 +83,18 @@ mmrd_png(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	name = PG_ARGISNULL(1) ? "inferno"
-	                       : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	name = PG_ARGISNULL(1) ? "inferno" : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	MMRD_PG_CHECK(mmrd_palette_find(name, &palette, &err), &err);
 	map = mmrd_pg_map_decode(PG_GETARG_VARLENA_PP(0), CurrentMemoryContext,
 	                         NULL);
 	view = mmrd_map_as_view(map);
 	picture = own_raster();
-	MMRD_PG_CHECK(
-	    mmrd_palette_paint(&view, palette,
-	                       PG_ARGISNULL(2) ? map->info.lo
-	                                       : PG_GETARG_FLOAT4(2),
-	                       PG_ARGISNULL(3) ? map->info.hi
-	                                       : PG_GETARG_FLOAT4(3),
-	                       picture, &err),
-	    &err);
+	MMRD_PG_CHECK(mmrd_palette_paint(
+	                  &view, palette,
+	                  PG_ARGISNULL(2) ? map->info.lo : PG_GETARG_FLOAT4(2),
+	                  PG_ARGISNULL(3) ? map->info.hi : PG_GETARG_FLOAT4(3),
+	                  picture, &err),
+	              &err);
 	PG_RETURN_BYTEA_P(as_png(picture));
 }
 
@@ -146,11 +143,10 @@ threshold_of(FunctionCallInfo fcinfo, const mmrd_map *map)
 	if (!PG_ARGISNULL(1))
 		return PG_GETARG_FLOAT4(1);
 	if (!map->info.has_threshold)
-		ereport(ERROR,
-		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		         errmsg("the map has no threshold of its own"),
-		         errdetail("Its model was not calibrated."),
-		         errhint("Pass the argument threshold.")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("the map has no threshold of its own"),
+		                errdetail("Its model was not calibrated."),
+		                errhint("Pass the argument threshold.")));
 	return map->info.threshold;
 }
 
@@ -178,12 +174,11 @@ mmrd_pg_regions(PG_FUNCTION_ARGS)
 	for (int32 i = 0; i < regions->n; i++)
 	{
 		const mmrd_region *r = &regions->items[i];
-		Datum values[] = {
-		    Int32GetDatum(i + 1),       Int32GetDatum(r->x),
-		    Int32GetDatum(r->y),        Int32GetDatum(r->width),
-		    Int32GetDatum(r->height),   Int64GetDatum(r->area),
-		    Float4GetDatum(r->peak),    Int32GetDatum(r->peak_x),
-		    Int32GetDatum(r->peak_y)};
+		Datum values[] = {Int32GetDatum(i + 1),     Int32GetDatum(r->x),
+		                  Int32GetDatum(r->y),      Int32GetDatum(r->width),
+		                  Int32GetDatum(r->height), Int64GetDatum(r->area),
+		                  Float4GetDatum(r->peak),  Int32GetDatum(r->peak_x),
+		                  Int32GetDatum(r->peak_y)};
 		bool nulls[lengthof(values)] = {false};
 
 		tuplestore_putvalues(result->setResult, result->setDesc, values,

@@ -178,8 +178,8 @@ mmrd_map_send(PG_FUNCTION_ARGS)
 static mmrd_map_info
 read_header(FunctionCallInfo fcinfo)
 {
-	const struct varlena *value = PG_DETOAST_DATUM_SLICE(
-	    PG_GETARG_DATUM(0), 0, MMRD_MAP_HEADER_BYTES);
+	const struct varlena *value =
+	    PG_DETOAST_DATUM_SLICE(PG_GETARG_DATUM(0), 0, MMRD_MAP_HEADER_BYTES);
 	mmrd_error err = {0};
 	mmrd_map_info info;
 
@@ -211,8 +211,8 @@ Datum
 mmrd_map_array(PG_FUNCTION_ARGS)
 {
 	mmrd_pg_owned *owned;
-	const mmrd_map *map = mmrd_pg_map_decode(
-	    PG_GETARG_VARLENA_PP(0), CurrentMemoryContext, &owned);
+	const mmrd_map *map = mmrd_pg_map_decode(PG_GETARG_VARLENA_PP(0),
+	                                         CurrentMemoryContext, &owned);
 	const Size n = (Size) map->info.height * map->info.width;
 	const Size bytes = ARR_OVERHEAD_NONULLS(2) + n * sizeof(float4);
 	ArrayType *array;

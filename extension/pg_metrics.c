@@ -53,8 +53,7 @@ aggregate_context(FunctionCallInfo fcinfo)
 static mmrd_scores *
 new_scores(MemoryContext owner)
 {
-	mmrd_scores *scores =
-	    MemoryContextAllocZero(owner, sizeof(mmrd_scores));
+	mmrd_scores *scores = MemoryContextAllocZero(owner, sizeof(mmrd_scores));
 
 	mmrd_scores_init(scores, MAX_SCORE_BYTES);
 	mmrd_pg_own(owner, clear_scores)->object = scores;
@@ -90,10 +89,9 @@ mmrd_scores_combine(PG_FUNCTION_ARGS)
 	scores = PG_ARGISNULL(0) ? new_scores(owner)
 	                         : (mmrd_scores *) PG_GETARG_POINTER(0);
 	if (!PG_ARGISNULL(1))
-		MMRD_PG_CHECK(
-		    mmrd_scores_merge(scores, (mmrd_scores *) PG_GETARG_POINTER(1),
-		                      &err),
-		    &err);
+		MMRD_PG_CHECK(mmrd_scores_merge(
+		                  scores, (mmrd_scores *) PG_GETARG_POINTER(1), &err),
+		              &err);
 	PG_RETURN_POINTER(scores);
 }
 
@@ -139,10 +137,9 @@ measure(FunctionCallInfo fcinfo)
 
 	(void) aggregate_context(fcinfo);
 	if (!PG_ARGISNULL(0))
-		MMRD_PG_CHECK(
-		    mmrd_scores_measure((mmrd_scores *) PG_GETARG_POINTER(0),
-		                        &mmrd_pg_stop, &metrics, &err),
-		    &err);
+		MMRD_PG_CHECK(mmrd_scores_measure((mmrd_scores *) PG_GETARG_POINTER(0),
+		                                  &mmrd_pg_stop, &metrics, &err),
+		              &err);
 	return metrics;
 }
 
@@ -267,11 +264,10 @@ mmrd_aupro_accum(PG_FUNCTION_ARGS)
 	                         : (aupro_state *) PG_GETARG_POINTER(0);
 
 	if (limit != state->fpr_limit)
-		ereport(ERROR,
-		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		         errmsg("fpr_limit differs from row to row"),
-		         errdetail("One row has %g, another one %g.",
-		                   state->fpr_limit, limit)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("fpr_limit differs from row to row"),
+		                errdetail("One row has %g, another one %g.",
+		                          state->fpr_limit, limit)));
 	if (!PG_ARGISNULL(1))
 		add_map(state, PG_GETARG_VARLENA_PP(1),
 		        PG_ARGISNULL(2) ? NULL : PG_GETARG_VARLENA_PP(2));

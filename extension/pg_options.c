@@ -20,12 +20,12 @@ typedef enum kind
 	KIND_INT,
 	KIND_FLOAT,
 	KIND_DOUBLE,
-	KIND_SEED,  /* uint64_t, within bigint's positive half */
-	KIND_BOOL,  /* int32_t, 0 or 1 */
-	KIND_ENUM,  /* int, the place of the name in names */
-	KIND_TEXT,  /* char * */
-	KIND_INTS,  /* int32_t[length] */
-	KIND_ROI    /* int32_t[4] and has_roi; null: the whole picture */
+	KIND_SEED, /* uint64_t, within bigint's positive half */
+	KIND_BOOL, /* int32_t, 0 or 1 */
+	KIND_ENUM, /* int, the place of the name in names */
+	KIND_TEXT, /* char * */
+	KIND_INTS, /* int32_t[length] */
+	KIND_ROI   /* int32_t[4] and has_roi; null: the whole picture */
 } kind;
 
 typedef struct option
@@ -95,11 +95,10 @@ wrong_type(const option *o, const char *wanted)
 static void
 out_of_range(const option *o, const char *found)
 {
-	ereport(ERROR,
-	        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-	         errmsg("option \"%s\" is out of range", o->name),
-	         errdetail("The value is %s, it must be between %g and %g.", found,
-	                   o->min, o->max)));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+	                errmsg("option \"%s\" is out of range", o->name),
+	                errdetail("The value is %s, it must be between %g and %g.",
+	                          found, o->min, o->max)));
 }
 
 static Numeric
@@ -169,10 +168,10 @@ read_enum(const option *o, const JsonbValue *v)
 	initStringInfo(&names);
 	for (int i = 0; o->names[i] != NULL; i++)
 		appendStringInfo(&names, "%s%s", i ? ", " : "", o->names[i]);
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-	                errmsg("option \"%s\" does not know \"%s\"", o->name,
-	                       text),
-	                errhint("Known values are: %s.", names.data)));
+	ereport(ERROR,
+	        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+	         errmsg("option \"%s\" does not know \"%s\"", o->name, text),
+	         errhint("Known values are: %s.", names.data)));
 	return 0; /* not reached */
 }
 
@@ -272,9 +271,9 @@ number_value(char *text)
 	JsonbValue v;
 
 	v.type = jbvNumeric;
-	v.val.numeric = DatumGetNumeric(DirectFunctionCall3(
-	    numeric_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid),
-	    Int32GetDatum(-1)));
+	v.val.numeric = DatumGetNumeric(
+	    DirectFunctionCall3(numeric_in, CStringGetDatum(text),
+	                        ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 	return v;
 }
 

@@ -74,13 +74,13 @@ check_column(const mmrd_pg_source *source, TupleDesc desc, const char *column,
 		                 columns_of_type(desc, type))));
 	found = getBaseType(get_atttype(source->relation, number));
 	if (found != type)
-		ereport(ERROR,
-		        (errcode(ERRCODE_DATATYPE_MISMATCH),
-		         errmsg("column \"%s\" of \"%s\" has type %s, not %s", column,
-		                source->name, format_type_be(found),
-		                format_type_be(type)),
-		         errhint("Columns of type %s are: %s.", format_type_be(type),
-		                 columns_of_type(desc, type))));
+		ereport(
+		    ERROR,
+		    (errcode(ERRCODE_DATATYPE_MISMATCH),
+		     errmsg("column \"%s\" of \"%s\" has type %s, not %s", column,
+		            source->name, format_type_be(found), format_type_be(type)),
+		     errhint("Columns of type %s are: %s.", format_type_be(type),
+		             columns_of_type(desc, type))));
 }
 
 static void
@@ -105,9 +105,9 @@ mmrd_pg_source_init(mmrd_pg_source *source, Oid relation, const char *rgb,
 
 	rel = try_relation_open(relation, AccessShareLock);
 	if (rel == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-		                errmsg("relation with OID %u does not exist",
-		                       relation)));
+		ereport(ERROR,
+		        (errcode(ERRCODE_UNDEFINED_TABLE),
+		         errmsg("relation with OID %u does not exist", relation)));
 	memset(source, 0, sizeof(*source));
 	source->relation = relation;
 	source->name = pstrdup(RelationGetRelationName(rel));
@@ -190,13 +190,12 @@ read_row(const mmrd_pg_source *source, uint64 row, bool ordered,
 	for (int m = 0; m < source->n_modalities; m++)
 		scan->modality[m] = PG_DETOAST_DATUM_PACKED(values[m]);
 	for (int i = 0; i < source->n_extra; i++)
-		scan->extra[i] =
-		    mmrd_pg_field(row, number++, &scan->extra_null[i]);
+		scan->extra[i] = mmrd_pg_field(row, number++, &scan->extra_null[i]);
 	if (ordered)
 		for (int m = 0; m < source->n_modalities; m++)
 		{
-			struct varlena *digest = PG_DETOAST_DATUM_PACKED(
-			    mmrd_pg_field(row, number++, &isnull));
+			struct varlena *digest =
+			    PG_DETOAST_DATUM_PACKED(mmrd_pg_field(row, number++, &isnull));
 
 			Assert(VARSIZE_ANY_EXHDR(digest) == MMRD_PG_DIGEST_BYTES);
 			scan->digest[m] = (const uint8 *) VARDATA_ANY(digest);
@@ -210,8 +209,8 @@ mmrd_pg_scans_read(const mmrd_pg_source *source, const char *query,
                    int64 *skipped)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext one = AllocSetContextCreate(caller, "mmrd scan",
-	                                          ALLOCSET_DEFAULT_SIZES);
+	MemoryContext one =
+	    AllocSetContextCreate(caller, "mmrd scan", ALLOCSET_DEFAULT_SIZES);
 	SPIPlanPtr plan;
 	Portal portal;
 	int64 taken = 0;
@@ -269,13 +268,12 @@ mmrd_pg_scan_throw(const mmrd_pg_source *source, const mmrd_pg_scan *scan,
 {
 	const char *column = quote_identifier(source->column[m]);
 	mmrd_error with_hint = *err;
-	bytea *digest = DatumGetByteaPP(DirectFunctionCall1(
-	    sha256_bytea, PointerGetDatum(scan->modality[m])));
+	bytea *digest = DatumGetByteaPP(
+	    DirectFunctionCall1(sha256_bytea, PointerGetDatum(scan->modality[m])));
 	StringInfoData where;
 
 	initStringInfo(&where);
-	appendStringInfo(&where,
-	                 "row of %s where encode(sha256(%s), 'hex') = '",
+	appendStringInfo(&where, "row of %s where encode(sha256(%s), 'hex') = '",
 	                 source->quoted, column);
 	for (int i = 0; i < MMRD_PG_DIGEST_BYTES; i++)
 		appendStringInfo(&where, "%02x", (uint8) VARDATA_ANY(digest)[i]);
@@ -292,10 +290,9 @@ mmrd_pg_scans_report_skipped(const mmrd_pg_source *source, int64 skipped)
 {
 	if (skipped == 0)
 		return;
-	ereport(NOTICE,
-	        (errmsg_plural("%lld scan of \"%s\" was skipped",
-	                       "%lld scans of \"%s\" were skipped",
-	                       (unsigned long) skipped, (long long) skipped,
-	                       source->name),
-	         errdetail("An image in it is NULL.")));
+	ereport(NOTICE, (errmsg_plural("%lld scan of \"%s\" was skipped",
+	                               "%lld scans of \"%s\" were skipped",
+	                               (unsigned long) skipped,
+	                               (long long) skipped, source->name),
+	                 errdetail("An image in it is NULL.")));
 }

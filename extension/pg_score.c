@@ -150,7 +150,7 @@ typedef struct statement_state
 	resolved *versions;
 	uint64 n_bad; /* images that gave NULL instead of an error */
 	struct statement_state *next_bad;
-	bool listed; /* among those that have something to say */
+	bool listed;     /* among those that have something to say */
 	char first[200]; /* message of the first of them */
 } statement_state;
 
@@ -267,9 +267,8 @@ get_state(FunctionCallInfo fcinfo)
 		callback->func = statement_ends;
 		callback->arg = state;
 		MemoryContextRegisterResetCallback(fcinfo->flinfo->fn_mcxt, callback);
-		state->memory =
-		    AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "mmrd statement",
-		                          ALLOCSET_SMALL_SIZES);
+		state->memory = AllocSetContextCreate(
+		    fcinfo->flinfo->fn_mcxt, "mmrd statement", ALLOCSET_SMALL_SIZES);
 		state->key = key;
 		fcinfo->flinfo->fn_extra = state;
 		return state;
@@ -324,10 +323,11 @@ static void
 bad_image(mmrd_error *err, int m)
 {
 	if (err->hint[0] == '\0' && is_images_fault(err->status))
-		mmrd_hint(err, "Set mmrd.on_bad_image to 'null' to get NULL for a scan "
-		               "that cannot be read.");
-	mmrd_pg_throw_where(err, psprintf("argument %s of a score",
-	                                  mmrd_modality_name(m)));
+		mmrd_hint(err,
+		          "Set mmrd.on_bad_image to 'null' to get NULL for a scan "
+		          "that cannot be read.");
+	mmrd_pg_throw_where(
+	    err, psprintf("argument %s of a score", mmrd_modality_name(m)));
 }
 
 typedef struct scored
@@ -356,8 +356,7 @@ score_call(FunctionCallInfo fcinfo, scored *out)
 	if (!PG_ARGISNULL(2))
 		model = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	out->version = resolve(state, model);
-	mmrd_pg_check_modalities(out->version, !PG_ARGISNULL(1),
-	                         !PG_ARGISNULL(3));
+	mmrd_pg_check_modalities(out->version, !PG_ARGISNULL(1), !PG_ARGISNULL(3));
 	mmrd_pg_threads_begin(mmrd_pg_setting_threads, fcinfo->flinfo->fn_mcxt);
 	out->engine = mmrd_pg_cache_get(out->version);
 
@@ -399,9 +398,9 @@ view_of(const scored *s)
 	const mmrd_pg_options *options = &s->version->options;
 	mmrd_map_view view;
 
-	view.info = mmrd_map_info_whole(options->config.input_size,
-	                                options->config.input_size, s->height,
-	                                s->width);
+	view.info =
+	    mmrd_map_info_whole(options->config.input_size,
+	                        options->config.input_size, s->height, s->width);
 	if (options->has_roi)
 	{
 		view.info.roi_x = options->roi[0];

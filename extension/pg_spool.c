@@ -20,11 +20,11 @@ struct mmrd_pg_spool
 	MemoryContext memory; /* holds the spool itself, too */
 	Size record_bytes;
 	int n;
-	int n_memory;     /* records 0 .. n_memory - 1 are in memory */
-	int max_memory;   /* as many as may be */
-	int n_pointers;   /* room in records */
-	char **records;   /* of those in memory */
-	File file;        /* -1: none */
+	int n_memory;   /* records 0 .. n_memory - 1 are in memory */
+	int max_memory; /* as many as may be */
+	int n_pointers; /* room in records */
+	char **records; /* of those in memory */
+	File file;      /* -1: none */
 };
 
 mmrd_pg_spool *
@@ -52,10 +52,9 @@ add_to_memory(mmrd_pg_spool *spool, const void *record)
 		const int more = Max(64, 2 * spool->n_pointers);
 		const Size bytes = more * sizeof(char *);
 
-		spool->records =
-		    spool->records == NULL
-		        ? MemoryContextAllocHuge(spool->memory, bytes)
-		        : repalloc_huge(spool->records, bytes);
+		spool->records = spool->records == NULL
+		                     ? MemoryContextAllocHuge(spool->memory, bytes)
+		                     : repalloc_huge(spool->records, bytes);
 		spool->n_pointers = more;
 	}
 	copy = MemoryContextAllocHuge(spool->memory, spool->record_bytes);
@@ -89,11 +88,10 @@ add_to_file(mmrd_pg_spool *spool, const void *record)
 		{
 			if (errno == 0)
 				errno = ENOSPC;
-			ereport(ERROR,
-			        (errcode_for_file_access(),
-			         errmsg("could not write to temporary file: %m"),
-			         errhint("mmrd.train_memory decides how much of a "
-			                 "training is kept in memory.")));
+			ereport(ERROR, (errcode_for_file_access(),
+			                errmsg("could not write to temporary file: %m"),
+			                errhint("mmrd.train_memory decides how much of a "
+			                        "training is kept in memory.")));
 		}
 		done += n;
 	}

@@ -173,8 +173,7 @@ mmrd_pg_teacher_find(const char *name, MemoryContext owner,
 		return false;
 	out->id = DatumGetInt32(mmrd_pg_field(0, 1, &isnull));
 	out->name = MemoryContextStrdup(owner, name);
-	out->arch =
-	    parse_arch(mmrd_pg_field_text(0, 2, CurrentMemoryContext));
+	out->arch = parse_arch(mmrd_pg_field_text(0, 2, CurrentMemoryContext));
 	out->builtin = DatumGetBool(mmrd_pg_field(0, 3, &isnull));
 	return true;
 }
@@ -222,24 +221,23 @@ mmrd_pg_teacher_drop(const char *name)
 	if (!mmrd_pg_teacher_find(name, CurrentMemoryContext, &teacher))
 		return false;
 	if (teacher.builtin)
-		ereport(ERROR,
-		        (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-		         errmsg("teacher \"%s\" cannot be dropped", name),
-		         errdetail("It ships with the extension.")));
+		ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+		                errmsg("teacher \"%s\" cannot be dropped", name),
+		                errdetail("It ships with the extension.")));
 	values[0] = Int32GetDatum(teacher.id);
 	if (mmrd_pg_run(&find_teacher_user, values, NULL) > 0)
 	{
 		char *model = mmrd_pg_field_text(0, 1, CurrentMemoryContext);
 		bool isnull;
 
-		ereport(ERROR,
-		        (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-		         errmsg("teacher \"%s\" cannot be dropped while a model uses "
-		                "it",
-		                name),
-		         errdetail("Model \"%s\" version %d was trained with it.",
-		                   model,
-		                   DatumGetInt32(mmrd_pg_field(0, 2, &isnull)))));
+		ereport(
+		    ERROR,
+		    (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+		     errmsg("teacher \"%s\" cannot be dropped while a model uses "
+		            "it",
+		            name),
+		     errdetail("Model \"%s\" version %d was trained with it.", model,
+		               DatumGetInt32(mmrd_pg_field(0, 2, &isnull)))));
 	}
 	mmrd_pg_run(&delete_teacher, values, NULL);
 	return true;
@@ -296,8 +294,7 @@ char **
 mmrd_pg_models_deployed(int limit, int *n, MemoryContext owner)
 {
 	Datum values[] = {Int32GetDatum(limit)};
-	char **names =
-	    MemoryContextAlloc(owner, Max(limit, 1) * sizeof(char *));
+	char **names = MemoryContextAlloc(owner, Max(limit, 1) * sizeof(char *));
 
 	*n = (int) mmrd_pg_run(&list_deployed, values, NULL);
 	for (int i = 0; i < *n; i++)
@@ -315,10 +312,10 @@ lock_or_create_model(const char *name, Oid by)
 
 	mmrd_pg_run(&insert_model, values, NULL);
 	if (mmrd_pg_run(&lock_model, values, NULL) != 1)
-		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-		                errmsg("model \"%s\" was changed by another session",
-		                       name),
-		                errhint("Try again.")));
+		ereport(ERROR,
+		        (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+		         errmsg("model \"%s\" was changed by another session", name),
+		         errhint("Try again.")));
 	return DatumGetInt32(mmrd_pg_field(0, 1, &isnull));
 }
 
@@ -329,8 +326,8 @@ modality_names(int n_aux)
 
 	for (int m = 0; m <= n_aux; m++)
 		names[m] = CStringGetTextDatum(mmrd_modality_name(m));
-	return PointerGetDatum(construct_array(names, n_aux + 1, TEXTOID, -1,
-	                                       false, TYPALIGN_INT));
+	return PointerGetDatum(
+	    construct_array(names, n_aux + 1, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 static Datum

@@ -34,10 +34,9 @@ read_plan(FunctionCallInfo fcinfo)
 	p->seed = (uint64) (int64) PG_GETARG_INT32(1);
 	p->anomalous_share = PG_GETARG_FLOAT4(2);
 	if (p->n < 0)
-		ereport(ERROR,
-		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		         errmsg("the number of scans must not be negative"),
-		         errdetail("The value is %d.", p->n)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("the number of scans must not be negative"),
+		                errdetail("The value is %d.", p->n)));
 	if (!(p->anomalous_share >= 0 && p->anomalous_share <= 1))
 		ereport(ERROR,
 		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -179,8 +179,9 @@ mmrd_pg_tensors_store_teacher(int32 teacher, const mmrd_weights *shapes,
 		    MMRD_OK)
 		{
 			if (err.hint[0] == '\0')
-				mmrd_hint(&err, "This was read as a %s; another architecture "
-				                "can be named in the argument arch.",
+				mmrd_hint(&err,
+				          "This was read as a %s; another architecture "
+				          "can be named in the argument arch.",
 				          mmrd_arch_name((mmrd_arch) shapes->config.arch));
 			mmrd_pg_throw(&err);
 		}
@@ -252,8 +253,8 @@ mmrd_pg_tensors_open(int64 version, const mmrd_pg_teacher *teacher,
 
 	tensors->version = version;
 	tensors->teacher = *teacher;
-	tensors->memory = AllocSetContextCreate(owner, "mmrd tensor",
-	                                        ALLOCSET_DEFAULT_SIZES);
+	tensors->memory =
+	    AllocSetContextCreate(owner, "mmrd tensor", ALLOCSET_DEFAULT_SIZES);
 	if (teacher->builtin)
 		open_builtin(tensors, config, owner);
 	return tensors;
@@ -377,8 +378,7 @@ read_prototypes(int64 version, const char *name, mmrd_tensor *out)
 	{
 		bool isnull;
 		int ordinal = DatumGetInt32(mmrd_pg_field(i, 1, &isnull));
-		ArrayType *vector =
-		    DatumGetArrayTypeP(mmrd_pg_field(i, 2, &isnull));
+		ArrayType *vector = DatumGetArrayTypeP(mmrd_pg_field(i, 2, &isnull));
 		int length = ARR_NDIM(vector) == 1 ? ARR_DIMS(vector)[0] : 0;
 
 		if (i == 0)
@@ -427,8 +427,7 @@ read_tensor(const mmrd_pg_tensors *tensors, const char *name, mmrd_tensor *out)
 		                  name, out);
 	}
 	values[0] = Int32GetDatum(tensors->teacher.id);
-	values[1] =
-	    CStringGetTextDatum(tensors->version != 0 ? name + 8 : name);
+	values[1] = CStringGetTextDatum(tensors->version != 0 ? name + 8 : name);
 	return read_parts(mmrd_pg_open(&find_teacher_tensor, values, NULL), name,
 	                  out);
 }

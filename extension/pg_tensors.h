@@ -54,7 +54,8 @@ extern void mmrd_pg_tensors_check(mmrd_pg_tensors *tensors, mmrd_status st,
 
 /*
  * Insert a teacher's tensors, under torchvision's names, one at a time as a
- * file (or whatever lookup reads) gives them.  shapes: mmrd_weights_describe().
+ * file (or whatever lookup reads) gives them.  shapes:
+ * mmrd_weights_describe().
  */
 extern void mmrd_pg_tensors_store_teacher(int32 teacher,
                                           const mmrd_weights *shapes,

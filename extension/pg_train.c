@@ -119,8 +119,7 @@ read_request(FunctionCallInfo fcinfo, request *r)
 		                errmsg("the source of the scans must be named")));
 	mmrd_pg_source_init(&r->source, PG_GETARG_OID(0), name_or_null(fcinfo, 2),
 	                    name_or_null(fcinfo, 3), name_or_null(fcinfo, 4));
-	r->model =
-	    PG_ARGISNULL(1) ? r->source.name : text_or_null(fcinfo, 1);
+	r->model = PG_ARGISNULL(1) ? r->source.name : text_or_null(fcinfo, 1);
 	check_model_name(r->model);
 	r->filter = text_or_null(fcinfo, 5);
 	r->validation = text_or_null(fcinfo, 6);
@@ -172,9 +171,10 @@ no_scans(const request *r, const char *what, const char *condition,
 	ereport(ERROR,
 	        (errcode(ERRCODE_NO_DATA_FOUND),
 	         errmsg("\"%s\" has no scans %s", r->source.name, what),
-	         skipped > 0 ? errdetail("In each of the %lld rows found, an image "
-	                                 "is NULL.",
-	                                 (long long) skipped)
+	         skipped > 0
+	             ? errdetail("In each of the %lld rows found, an image "
+	                         "is NULL.",
+	                         (long long) skipped)
 	         : condition != NULL ? errdetail("No row matches: %s", condition)
 	                             : errdetail("No row was found."),
 	         errhint("Rows that row security hides are not seen either.")));
@@ -326,11 +326,10 @@ load_teacher(const request *r, mmrd_weights *weights)
 	mmrd_pg_access_begin(&access);
 	tensors = mmrd_pg_tensors_open(0, &r->teacher, &r->options.config,
 	                               CurrentMemoryContext);
-	mmrd_pg_tensors_check(
-	    tensors,
-	    mmrd_weights_load_teacher(weights, mmrd_pg_tensors_lookup, tensors,
-	                              &err),
-	    &err);
+	mmrd_pg_tensors_check(tensors,
+	                      mmrd_weights_load_teacher(
+	                          weights, mmrd_pg_tensors_lookup, tensors, &err),
+	                      &err);
 	mmrd_pg_access_end(&access);
 }
 
@@ -343,17 +342,16 @@ report_epoch(void *context, int epoch, int epochs, const mmrd_losses *mean,
 	(void) context;
 	if (!mmrd_pg_setting_progress)
 		return;
-	ereport(NOTICE,
-	        (errmsg("epoch %d of %d: loss %.4f, %ld:%02ld:%02ld left", epoch,
-	                epochs, mean->loss, left / 3600, left / 60 % 60,
-	                left % 60)));
+	ereport(NOTICE, (errmsg("epoch %d of %d: loss %.4f, %ld:%02ld:%02ld left",
+	                        epoch, epochs, mean->loss, left / 3600,
+	                        left / 60 % 60, left % 60)));
 }
 
 static mmrd_trainer *
 run_training(const request *r, material *m, Size memory_bytes, double *loss)
 {
-	mmrd_trainer *trainer = mmrd_pg_training_create(
-	    &r->options, m->n_train, CurrentMemoryContext);
+	mmrd_trainer *trainer =
+	    mmrd_pg_training_create(&r->options, m->n_train, CurrentMemoryContext);
 	mmrd_pg_training training = {
 	    .options = &r->options,
 	    .inputs = m->inputs,
@@ -486,15 +484,15 @@ mmrd_train(PG_FUNCTION_ARGS)
 	PreventCommandDuringRecovery("mmrd_train()");
 	PreventCommandIfReadOnly("mmrd_train()");
 	INSTR_TIME_SET_CURRENT(start);
-	memory = AllocSetContextCreate(caller, "mmrd train",
-	                               ALLOCSET_DEFAULT_SIZES);
+	memory =
+	    AllocSetContextCreate(caller, "mmrd train", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(memory);
 	mmrd_pg_threads_begin(threads, fcinfo->flinfo->fn_mcxt);
 	read_request(fcinfo, &r);
 	read_material(&r, memory_bytes, &m);
 	trainer = run_training(&r, &m, memory_bytes, &loss);
-	mmrd_pg_calibrate(&r.options, mmrd_trainer_weights(trainer),
-	                  m.calibration, &calibration);
+	mmrd_pg_calibrate(&r.options, mmrd_trainer_weights(trainer), m.calibration,
+	                  &calibration);
 	mmrd_pg_spool_free(m.calibration);
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, start);

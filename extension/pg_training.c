@@ -41,8 +41,7 @@ mmrd_pg_feature_record_bytes(const mmrd_pg_options *options)
 static Size
 memory_for_records(const mmrd_pg_options *options, Size memory_bytes)
 {
-	const Size trainer =
-	    mmrd_trainer_bytes(&options->config, &options->train);
+	const Size trainer = mmrd_trainer_bytes(&options->config, &options->train);
 
 	if (trainer > memory_bytes)
 		ereport(ERROR,
@@ -111,8 +110,7 @@ input_reader_init(input_reader *reader, const mmrd_pg_training *training,
 	reader->n_scans = training->n_scans;
 	reader->n_modalities = 1 + options->config.n_aux;
 	reader->count = mmrd_pg_input_count(options);
-	reader->buffer =
-	    MemoryContextAllocHuge(memory, MMRD_ADAPT_BATCH * record);
+	reader->buffer = MemoryContextAllocHuge(memory, MMRD_ADAPT_BATCH * record);
 	reader->input = MemoryContextAlloc(
 	    memory, MMRD_ADAPT_BATCH * reader->n_modalities * sizeof(float *));
 }
@@ -154,9 +152,9 @@ make_features(mmrd_trainer *trainer, input_reader *reader,
 	for (int scan = 0; scan < reader->n_scans; scan++)
 	{
 		input_reader_read(reader, 0, scan);
-		MMRD_PG_CHECK(mmrd_trainer_features(trainer, scan, reader->input,
-		                                    record, &err),
-		              &err);
+		MMRD_PG_CHECK(
+		    mmrd_trainer_features(trainer, scan, reader->input, record, &err),
+		    &err);
 		mmrd_pg_spool_add(features, record);
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -262,8 +260,8 @@ mmrd_pg_training_run(mmrd_trainer *trainer, mmrd_pg_training *training,
 	features = mmrd_pg_spool_create(
 	    memory, record_bytes,
 	    for_records > for_inputs ? for_records - for_inputs : 0);
-	buffer = MemoryContextAllocHuge(
-	    memory, options->train.batch_size * record_bytes);
+	buffer = MemoryContextAllocHuge(memory,
+	                                options->train.batch_size * record_bytes);
 	input_reader_init(&reader, training, reading);
 	adapt(trainer, &reader);
 	make_features(trainer, &reader, features, (uint16 *) buffer);

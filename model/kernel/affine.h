@@ -29,9 +29,9 @@ typedef struct mmrd_epilogue
 /*
  * Apply to one run of n_pixels pixels and n_channels channels.
  *
- * z	n_pixels rows, z_ld apart; y the same with y_ld; z and y may be the
- * same res	first pixel of the shortcut, or NULL scale, shift		of these
- * channels (already moved to the first one)
+ * z				n_pixels rows, z_ld apart; y likewise; they may be the same
+ * res				first pixel of the shortcut, or NULL
+ * scale, shift		of these channels (already moved to the first one)
  */
 void mmrd_affine_run(int n_pixels, int n_channels, const float *z, int z_ld,
                      const float *scale, const float *shift, const float *res,

@@ -265,43 +265,68 @@ mmrd_weights_load_teacher(mmrd_weights *weights, mmrd_tensor_lookup lookup,
 	return st;
 }
 
-static bool
-has_shape(mmrd_tensor_lookup lookup, void *context, const char *name,
-          int64_t d0, int64_t d1)
+/* Channels out and in of a convolution's weight; both 0 when there is none. */
+static mmrd_status
+conv_channels(mmrd_tensor_lookup lookup, void *context, const char *name,
+              int64_t *out_in, mmrd_error *err)
 {
-	mmrd_error ignored;
 	mmrd_tensor t;
 	bool found = false;
 
-	if (lookup(context, name, &t, &found, &ignored) != MMRD_OK || !found)
-		return false;
-	return t.n_dims == 4 && t.dims[0] == d0 && t.dims[1] == d1;
+	out_in[0] = 0;
+	out_in[1] = 0;
+	MMRD_TRY(lookup(context, name, &t, &found, err));
+	if (found && t.n_dims == 4)
+		memcpy(out_in, t.dims, 2 * sizeof(*out_in));
+	return MMRD_OK;
 }
 
 mmrd_status
 mmrd_arch_infer(mmrd_tensor_lookup lookup, void *context, mmrd_arch *arch,
                 mmrd_error *err)
 {
-	/* The last block of layer3 tells depth, its width tells the rest. */
-	if (has_shape(lookup, context, "layer3.5.conv1.weight", 512, 1024))
-		*arch = MMRD_ARCH_WIDE_RESNET50_2;
-	else if (has_shape(lookup, context, "layer3.5.conv1.weight", 256, 1024))
-		*arch = MMRD_ARCH_RESNET50;
-	else if (has_shape(lookup, context, "layer3.5.conv1.weight", 256, 256))
-		*arch = MMRD_ARCH_RESNET34;
-	else if (has_shape(lookup, context, "layer3.1.conv1.weight", 256, 256))
-		*arch = MMRD_ARCH_RESNET18;
-	else
+	/*
+	 * The last block of layer3 tells depth, its width tells the rest.  Deeper
+	 * relatives (resnet101, ...) have that block too, and one behind it.
+	 */
+	static const struct
 	{
-		mmrd_fail(err, MMRD_CORRUPT_DATA,
-		          "the weights are not those of a known backbone");
-		mmrd_detail(err, "No tensor layer3.1.conv1.weight (resnet18) or "
-		                 "layer3.5.conv1.weight (resnet34, resnet50, "
-		                 "wide_resnet50_2) of the right shape was found.");
-		return mmrd_hint(err, "Use a torchvision or timm checkpoint of one "
-		                      "of these backbones.");
+		mmrd_arch arch;
+		const char *last, *behind;
+		int64_t out, in;
+	} known[] = {
+	    {MMRD_ARCH_WIDE_RESNET50_2, "layer3.5.conv1.weight",
+	     "layer3.6.conv1.weight", 512, 1024},
+	    {MMRD_ARCH_RESNET50, "layer3.5.conv1.weight", "layer3.6.conv1.weight",
+	     256, 1024},
+	    {MMRD_ARCH_RESNET34, "layer3.5.conv1.weight", "layer3.6.conv1.weight",
+	     256, 256},
+	    {MMRD_ARCH_RESNET18, "layer3.1.conv1.weight", "layer3.2.conv1.weight",
+	     256, 256},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+	{
+		int64_t last[2];
+		int64_t behind[2];
+
+		MMRD_TRY(conv_channels(lookup, context, known[i].last, last, err));
+		MMRD_TRY(conv_channels(lookup, context, known[i].behind, behind, err));
+		if (last[0] == known[i].out && last[1] == known[i].in &&
+		    behind[0] == 0)
+		{
+			*arch = known[i].arch;
+			return MMRD_OK;
+		}
 	}
-	return MMRD_OK;
+	mmrd_fail(err, MMRD_CORRUPT_DATA,
+	          "the weights are not those of a known backbone");
+	mmrd_detail(err, "No tensor layer3.1.conv1.weight (resnet18) or "
+	                 "layer3.5.conv1.weight (resnet34, resnet50, "
+	                 "wide_resnet50_2) of the right shape was found, or "
+	                 "layer3 has more blocks.");
+	return mmrd_hint(err, "Use a torchvision or timm checkpoint of one "
+	                      "of these backbones.");
 }
 
 mmrd_status

@@ -125,7 +125,8 @@ void mmrd_weights_init_student(mmrd_weights *weights, uint64_t seed);
 
 /*
  * Which backbone a torchvision-named file holds, from its tensors' shapes.
- * MMRD_CORRUPT_DATA, saying what was looked for, when it is none we know.
+ * MMRD_CORRUPT_DATA, saying what was looked for, when it is none we know;
+ * a lookup's own failure.
  */
 mmrd_status mmrd_arch_infer(mmrd_tensor_lookup lookup, void *context,
                             mmrd_arch *arch, mmrd_error *err);

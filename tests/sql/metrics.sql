@@ -1,4 +1,6 @@
 -- Aggregates and evaluation: known numbers, ties, empty classes, masks.
+DROP EXTENSION mmrd CASCADE;
+CREATE EXTENSION mmrd;
 SET mmrd.progress = off;
 SET mmrd.threads = 1;
 \pset format unaligned

@@ -1,4 +1,6 @@
 -- Options of a training: everything that is refused, by name and value.
+DROP EXTENSION mmrd CASCADE;
+CREATE EXTENSION mmrd;
 \set VERBOSITY verbose
 \set SHOW_CONTEXT never
 CREATE TABLE nothing (rgb bytea, aux bytea);

@@ -1,4 +1,6 @@
 -- Who may do what, and with whose rights it runs.
+DROP EXTENSION mmrd CASCADE;
+CREATE EXTENSION mmrd;
 SET mmrd.progress = off;
 SET mmrd.threads = 1;
 SET client_min_messages = warning;
@@ -82,9 +84,6 @@ SELECT scans FROM mmrd_train('scans', 'seen by owner', options => :'options');
 
 -- An operator or function that the caller's search path finds first is not
 -- what our own statements use.
-SET ROLE mmrd_test_nobody;
-CREATE SCHEMA AUTHORIZATION mmrd_test_nobody;
-RESET ROLE;
 CREATE SCHEMA trap AUTHORIZATION mmrd_test_nobody;
 SET ROLE mmrd_test_nobody;
 CREATE FUNCTION trap.spring() RETURNS boolean LANGUAGE plpgsql AS $$
@@ -101,21 +100,25 @@ CREATE FUNCTION trap.cardinality(anyarray) RETURNS integer LANGUAGE sql AS 'SELE
 CREATE FUNCTION trap.sha256(bytea) RETURNS bytea LANGUAGE sql AS 'SELECT trap.spring()::text::bytea';
 CREATE FUNCTION trap.quote_ident(text) RETURNS text LANGUAGE sql AS 'SELECT trap.spring()::text';
 CREATE TEMP TABLE models (id integer, name text);
-SET search_path = trap, pg_temp, public, pg_catalog;
-SELECT 'a'::text = 'b'::text;
-DISCARD PLANS;
-SELECT pg_catalog.count(mmrd_score(rgb, aux, 'scans')) FROM mine;
-SELECT scans FROM mmrd_evaluate('mine', 'scans', label => 'anomalous');
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION mmrd_train, mmrd_drop_teacher TO mmrd_test_nobody;
+-- a new session, which has planned nothing yet
+\c -
+SET mmrd.progress = off;
+SET mmrd.threads = 1;
+SET client_min_messages = warning;
 SET ROLE mmrd_test_nobody;
+CREATE TEMP TABLE teachers (id integer, name text);
+SET search_path = trap, pg_temp, public, pg_catalog;
+SELECT 'a'::text = 'b'::text;
+SELECT pg_catalog.count(mmrd_score(rgb, aux, 'scans')) FROM mine;
+SELECT scans FROM mmrd_evaluate('mine', 'scans', label => 'anomalous');
 SELECT version FROM mmrd_train('mine', 'trapped', options => :'options');
 SELECT mmrd_drop_teacher('nobody');
 SHOW search_path;
 RESET search_path;
 RESET ROLE;
 
--- What a session that lost its extension gets.
 DROP OWNED BY mmrd_test_nobody, mmrd_test_trainer;
 DROP ROLE mmrd_test_nobody, mmrd_test_trainer;
 DROP TABLE scans;

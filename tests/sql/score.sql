@@ -1,4 +1,6 @@
 -- Scoring: which model, which version, what is refused, and maps.
+DROP EXTENSION mmrd CASCADE;
+CREATE EXTENSION mmrd;
 SET mmrd.progress = off;
 SET mmrd.threads = 1;
 SET client_min_messages = warning;

@@ -1,4 +1,6 @@
 -- Teachers: what is imported, and what is refused.
+DROP EXTENSION mmrd CASCADE;
+CREATE EXTENSION mmrd;
 \set VERBOSITY terse
 \pset tuples_only on
 \pset format unaligned

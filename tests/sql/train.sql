@@ -1,4 +1,6 @@
 -- Training: what it refuses, what it skips, what it leaves behind.
+DROP EXTENSION mmrd CASCADE;
+CREATE EXTENSION mmrd;
 SET mmrd.progress = off;
 SET mmrd.threads = 1;
 \pset format unaligned
