@@ -206,8 +206,9 @@ transposed_task(const mmrd_conv_shape *s, const float *x, const float *w,
 }
 
 void
-mmrd_conv_gemm_forward(const mmrd_conv_shape *s, const float *x, const float *w,
-                  const mmrd_epilogue *e, float *y, float *work)
+mmrd_conv_gemm_forward(const mmrd_conv_shape *s, const float *x,
+                       const float *w, const mmrd_epilogue *e, float *y,
+                       float *work)
 {
 	const size_t total = s->transposed ? (size_t) s->N * s->H * s->W
 	                                   : (size_t) s->N * s->OH * s->OW;
@@ -354,9 +355,8 @@ transposed_input_task(const mmrd_conv_shape *s, const input_block *b,
 }
 
 void
-mmrd_conv_gemm_input(const mmrd_conv_shape *s, const float *dy,
-                         const float *w, bool accumulate, float *dx,
-                         float *work)
+mmrd_conv_gemm_input(const mmrd_conv_shape *s, const float *dy, const float *w,
+                     bool accumulate, float *dx, float *work)
 {
 	const size_t scratch = mmrd_conv_gemm_work(s);
 	const int step = s->transposed ? 1 : s->stride;
@@ -472,7 +472,7 @@ weight_task(const mmrd_conv_shape *s, const float *x, const float *dy,
 
 void
 mmrd_conv_gemm_weight(const mmrd_conv_shape *s, const float *x,
-                          const float *dy, float *dw, float *work)
+                      const float *dy, float *dw, float *work)
 {
 	const size_t scratch = mmrd_conv_gemm_work(s);
 	const int tasks = s->K * s->K * blocks(s->C, DW_IN) * blocks(s->O, DW_OUT);

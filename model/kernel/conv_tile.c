@@ -245,9 +245,9 @@ point(const mmrd_tile_plan *p, const mmrd_tile_phase *phase, int n, int first,
 		const int r = i % MMRD_TILE_ROWS;
 		const int gy = (first + i) / phase->cols;
 		const int gx = (first + i) % phase->cols;
-		const size_t out = ((size_t) n * p->OH + gy * p->out_step + phase->oy) *
-		                       p->OW +
-		                   gx * p->out_step + phase->ox;
+		const size_t out =
+		    ((size_t) n * p->OH + gy * p->out_step + phase->oy) * p->OW +
+		    gx * p->out_step + phase->ox;
 
 		at->c[g][r] = y + out * p->y_ld;
 		if (e != NULL && e->res != NULL)
@@ -286,7 +286,8 @@ run_task(const mmrd_tile_plan *p, const mmrd_tile_phase *phase, int n,
 		t.b = packed + phase->packed + o0 * (size_t) phase->n_taps * p->C;
 		if (e != NULL)
 		{
-			const size_t group = (size_t) (n / e->images_per_group) * p->O + o0;
+			const size_t group =
+			    (size_t) (n / e->images_per_group) * p->O + o0;
 
 			t.scale = e->scale != NULL ? e->scale + group : NULL;
 			t.shift = e->shift != NULL ? e->shift + group : NULL;
@@ -328,8 +329,7 @@ mmrd_tile_run(const mmrd_tile_plan *p, const float *x, const float *packed,
 		before[f + 1] = before[f] + p->N * per_image[f];
 	}
 	/* Few pixels: fewer panels a task, so that there are enough tasks. */
-	while (panels > 1 &&
-	       before[p->n_phases] * blocks(all_panels, panels) < 16)
+	while (panels > 1 && before[p->n_phases] * blocks(all_panels, panels) < 16)
 		panels /= 2;
 	panel_tasks = blocks(all_panels, panels);
 
@@ -418,9 +418,9 @@ next_segments(walker *k, mmrd_segment *out)
 			const size_t v =
 			    (size_t) (start * s->stride - s->pad + k->tap % s->K);
 
-			out[n].x = k->x + (((size_t) (k->row / s->OH) * s->H + h) * s->W +
-			                   v) *
-			                      s->x_ld;
+			out[n].x =
+			    k->x +
+			    (((size_t) (k->row / s->OH) * s->H + h) * s->W + v) * s->x_ld;
 			out[n].dy = k->dy + ((size_t) k->row * s->OW + start) * s->y_ld;
 		}
 		out[n].n = count;
@@ -438,9 +438,8 @@ weight_task(const mmrd_conv_shape *s, int tap, int panel, int c0,
 	const int channels = smaller(s->C - c0, DW_CHANNELS);
 	const int o0 = panel * MMRD_PANEL;
 	const int ld = s->transposed ? 4 * s->O : s->O;
-	float *out = s->transposed
-	                 ? dw + ((size_t) c0 * 4 + tap) * s->O + o0
-	                 : dw + ((size_t) tap * s->C + c0) * s->O + o0;
+	float *out = s->transposed ? dw + ((size_t) c0 * 4 + tap) * s->O + o0
+	                           : dw + ((size_t) tap * s->C + c0) * s->O + o0;
 	mmrd_segment segments[DW_SEGMENTS];
 	walker k = {s, x, dy, tap, 0, 0};
 	mmrd_outer o = {0};
@@ -547,7 +546,8 @@ stem_row(const mmrd_conv_shape *s, int row, const float *x,
 		t.b = packed + (size_t) o0 * depth;
 		if (e != NULL)
 		{
-			const size_t group = (size_t) (n / e->images_per_group) * s->O + o0;
+			const size_t group =
+			    (size_t) (n / e->images_per_group) * s->O + o0;
 
 			t.scale = e->scale != NULL ? e->scale + group : NULL;
 			t.shift = e->shift != NULL ? e->shift + group : NULL;

@@ -19,9 +19,9 @@
  * uses them, DEPTH input channels at a time: that costs a few per cent of the
  * products and saves three quarters of the memory traffic.
  *
- * The gradient by the weights is dg = G^T [ sum over tiles V^T Z ] G with Z = A
- * dy A^T: phase 1 makes V and Z, phase 2 adds the products to the 36 matrices,
- * each owned by one task, and at the end they are transformed back.
+ * The gradient by the weights is dg = G^T [ sum over tiles V^T Z ] G with Z =
+ *A dy A^T: phase 1 makes V and Z, phase 2 adds the products to the 36
+ *matrices, each owned by one task, and at the end they are transformed back.
  */
 #include "model/kernel/conv_method.h"
 
@@ -189,10 +189,10 @@ transform_input(const mmrd_conv_shape *s, const float *x, int t, int c0, int n,
 		const int h = y0 - 1 + i / SIDE;
 		const int w = x0 - 1 + i % SIDE;
 
-		d[i] = h < 0 || h >= s->H || w < 0 || w >= s->W
-		           ? zeros
-		           : x + (((size_t) image * s->H + h) * s->W + w) * s->x_ld +
-		                 c0;
+		d[i] =
+		    h < 0 || h >= s->H || w < 0 || w >= s->W
+		        ? zeros
+		        : x + (((size_t) image * s->H + h) * s->W + w) * s->x_ld + c0;
 	}
 	mmrd_isa_get()->wino_input(n, d, v, plane);
 }
@@ -226,18 +226,18 @@ transform_outputs(const mmrd_conv_shape *s, int first, int n, int o0,
 			if (e != NULL && e->res != NULL)
 				res[k] = e->res + p * e->res_ld + o0;
 		}
-		if (e != NULL && e->scale != NULL)
+		if (e != NULL)
 		{
 			const size_t group =
 			    (size_t) (image / e->images_per_group) * s->O + o0;
 
-			scale = e->scale + group;
-			shift = e->shift + group;
+			scale = e->scale != NULL ? e->scale + group : NULL;
+			shift = e->shift != NULL ? e->shift + group : NULL;
 		}
-		mmrd_isa_get()->wino_output(
-		    width, m + (size_t) i * MMRD_PANEL, (size_t) TILES * MMRD_PANEL,
-		    out, e != NULL && e->res != NULL ? res : NULL, scale, shift,
-		    e != NULL && e->relu);
+		mmrd_isa_get()->wino_output(width, m + (size_t) i * MMRD_PANEL,
+		                            (size_t) TILES * MMRD_PANEL, out,
+		                            e != NULL && e->res != NULL ? res : NULL,
+		                            scale, shift, e != NULL && e->relu);
 	}
 }
 
@@ -304,9 +304,9 @@ product_task(const mmrd_conv_shape *s, int panel, int first, int n,
 			    packed + (size_t) o0 * 9 * s->C + (size_t) c0 * 9 * width;
 
 			for (int c = 0; c < depth; c++)
-				mmrd_isa_get()->wino_weight(
-				    width, g + (size_t) c * 9 * width, u + (size_t) c * width,
-				    (size_t) depth * width);
+				mmrd_isa_get()->wino_weight(width, g + (size_t) c * 9 * width,
+				                            u + (size_t) c * width,
+				                            (size_t) depth * width);
 			multiply(n, width, depth, c0, c0 > 0, v, v_plane, s->C, u,
 			         (size_t) depth * width, m);
 		}
@@ -333,8 +333,8 @@ mmrd_wino_run(const mmrd_conv_shape *s, const float *x, const float *packed,
 		const int n = smaller(total - base, super);
 		const int runs = blocks(n, TILES);
 		/* Even runs, in whole product tiles: 40 tiles are 24 + 16. */
-		const int run = blocks(blocks(n, runs), MMRD_TILE_ROWS) *
-		                MMRD_TILE_ROWS;
+		const int run =
+		    blocks(blocks(n, runs), MMRD_TILE_ROWS) * MMRD_TILE_ROWS;
 		const int real_runs = blocks(n, run);
 
 #pragma omp for schedule(static)

@@ -34,9 +34,11 @@ supports(const char *name)
 bool
 mmrd_isa_select(const char *name)
 {
-	const mmrd_isa *const all[] = {&mmrd_isa_plain,
+	const mmrd_isa *const all[] = {
+		&mmrd_isa_plain,
 #if HAVE_X86
-	                               &mmrd_isa_avx2, &mmrd_isa_avx512
+		&mmrd_isa_avx2,
+		&mmrd_isa_avx512
 #endif
 	};
 

@@ -31,7 +31,7 @@ enum
  * a		taps * MMRD_TILE_ROWS pointers, tap by tap; padding points to zeros
  * b		(taps * depth, width), packed without gaps
  * c, res	`rows` pointers; res NULL: none
- * scale, shift		width floats, or both NULL
+ * scale, shift		width floats, or NULL
  */
 typedef struct mmrd_tile
 {

@@ -7,7 +7,7 @@
 #if defined(__x86_64__) && !defined(MMRD_FLOAT_IS_DOUBLE)
 
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx2,fma"))),  \
+#pragma clang attribute push(__attribute__((target("avx2,fma"))),             \
                              apply_to = function)
 #else
 #pragma GCC target("avx2,fma")
@@ -20,14 +20,8 @@
 #include "model/kernel/winograd_body.h"
 
 const mmrd_isa mmrd_isa_avx2 = {
-    "avx2",
-    tile,
-    outer,
-    wino_input,
-    wino_output,
-    wino_gradient,
-    wino_weight,
-    wino_weight_back,
+    "avx2",      tile,          outer,       wino_input,
+    wino_output, wino_gradient, wino_weight, wino_weight_back,
 };
 
 #ifdef __clang__

@@ -7,8 +7,9 @@
 #if defined(__x86_64__) && !defined(MMRD_FLOAT_IS_DOUBLE)
 
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"))),  \
-                             apply_to = function)
+#pragma clang attribute push(                                                 \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"))),        \
+    apply_to = function)
 #else
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,fma")
 #endif
@@ -20,14 +21,8 @@
 #include "model/kernel/winograd_body.h"
 
 const mmrd_isa mmrd_isa_avx512 = {
-    "avx512",
-    tile,
-    outer,
-    wino_input,
-    wino_output,
-    wino_gradient,
-    wino_weight,
-    wino_weight_back,
+    "avx512",    tile,          outer,       wino_input,
+    wino_output, wino_gradient, wino_weight, wino_weight_back,
 };
 
 #ifdef __clang__

@@ -1,6 +1,7 @@
 /*
  * model/kernel/isa_plain.c
- *	  The inner loops with the vectors every processor has: SSE2, NEON, or none.
+ *	  The inner loops with the vectors every processor has: SSE2, NEON, or
+ *none.
  */
 #include "model/kernel/isa.h"
 
@@ -11,12 +12,6 @@
 #include "model/kernel/winograd_body.h"
 
 const mmrd_isa mmrd_isa_plain = {
-    "plain",
-    tile,
-    outer,
-    wino_input,
-    wino_output,
-    wino_gradient,
-    wino_weight,
-    wino_weight_back,
+    "plain",     tile,          outer,       wino_input,
+    wino_output, wino_gradient, wino_weight, wino_weight_back,
 };

@@ -81,7 +81,9 @@ tile_rows(const mmrd_tile *t, int at, const int rows, const int vectors)
 			vec x = sum[r][v];
 
 			if (t->scale != NULL)
-				x = x * load(t->scale + j) + load(t->shift + j);
+				x *= load(t->scale + j);
+			if (t->shift != NULL)
+				x += load(t->shift + j);
 			if (t->res != NULL)
 				x += load(t->res[r] + j);
 			if (t->relu)
@@ -134,9 +136,9 @@ outer_rows(const mmrd_outer *o, int at, const int rows, const int vectors)
 
 	for (int r = 0; r < rows; r++)
 		for (int v = 0; v < vectors; v++)
-			sum[r][v] = o->add ? load(o->out + (size_t) r * o->out_ld + at +
-			                          v * LANES)
-			                   : (vec){0};
+			sum[r][v] =
+			    o->add ? load(o->out + (size_t) r * o->out_ld + at + v * LANES)
+			           : (vec){0};
 	for (int s = 0; s < o->n_segments; s++)
 	{
 		const float *x = o->segments[s].x + o->x_at;
