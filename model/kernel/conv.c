@@ -1,471 +1,257 @@
 /*
  * model/kernel/conv.c
- *	  Convolution as a matrix product, block by block.
+ *	  Which method carries out which convolution; nothing else chooses.
  *
- * The forward product is (pixels, K*K*C) x (K*K*C, O).  A task is PIXELS
- * output pixels and up to CHANNELS output channels: it gathers the patches of
- * its pixels into its thread's scratch (1x1 convolutions of stride 1 are
- * matrices already and skip that), multiplies, and finishes its block with the
- * epilogue while the block is in cache.  Block sizes are constants, so threads
- * only decide who computes a block.
- *
- * The gradient by the input is gathered too, never scattered: an input pixel
- * collects, tap by tap, the output pixels it contributed to.  With stride 2 an
- * input pixel has only the taps of its parity, so pixels are taken parity by
- * parity.  The gradient by the weights is, for one tap, x shifted by the tap
- * (transposed) times dy; a task owns one tap and a block of channels.
+ *	  gemm		the plain version, for any shape: OpenBLAS
+ *	  stem		3 channels in
+ *	  tile		everything whose channels fit panels
+ *	  winograd	3x3, stride 1, where maps are large enough that the products
+ *				outweigh the transforms of the weights: at least MIN_TILES
+ *				tiles of 4x4 share them
  */
 #include "model/kernel/conv.h"
 
 #include <string.h>
 
-#include "model/base/threads.h"
-#include "model/kernel/gemm.h"
+#include "model/kernel/conv_method.h"
+#include "model/kernel/isa.h"
 
-#ifdef _OPENMP
-#include <omp.h>
-#else
-#define omp_get_thread_num() 0
-#endif
+typedef enum method
+{
+	METHOD_GEMM,
+	METHOD_TILE,
+	METHOD_STEM,
+	METHOD_WINOGRAD
+} method;
 
 enum
 {
-	PIXELS = 128,    /* output pixels a task, forward and backward-input */
-	CHANNELS = 256,  /* output channels a task */
-	DW_PIXELS = 512, /* pixels a product of backward-weight */
-	DW_IN = 64,      /* channels in and out a task of backward-weight */
-	DW_OUT = 128
+	MIN_TILES = 12,
+	MAX_CHANNELS = 8192
 };
 
-static int
-blocks(int n, int size)
+static bool
+fits_panels(int channels)
 {
-	return (n + size - 1) / size;
+	return channels % MMRD_PANEL_STEP == 0 && channels <= MAX_CHANNELS;
 }
 
-static int
-smaller(int a, int b)
+static bool
+suits_winograd(const mmrd_conv_shape *s)
 {
-	return a < b ? a : b;
+	const int tiles = s->N * ((s->OH + 3) / 4) * ((s->OW + 3) / 4);
+
+	return !s->transposed && s->K == 3 && s->stride == 1 && s->pad == 1 &&
+	       fits_panels(s->C) && fits_panels(s->O) && tiles >= MIN_TILES;
+}
+
+static bool
+suits_tile(const mmrd_conv_shape *s)
+{
+	return fits_panels(s->C) && fits_panels(s->O) && s->K * s->K <= 9 &&
+	       (s->transposed || s->stride <= 2) && s->stride <= s->K + 1;
+}
+
+static method
+choose(const mmrd_conv_shape *s)
+{
+	if (suits_winograd(s))
+		return METHOD_WINOGRAD;
+	if (suits_tile(s))
+		return METHOD_TILE;
+	if (!s->transposed && s->C < MMRD_PANEL_STEP && s->K <= 9 &&
+	    fits_panels(s->O))
+		return METHOD_STEM;
+	return METHOD_GEMM;
+}
+
+/* The gradient by x of a 3x3 stride-1 convolution is one of these too. */
+static mmrd_conv_shape
+reversed(const mmrd_conv_shape *s)
+{
+	mmrd_conv_shape r = *s;
+
+	r.C = s->O;
+	r.O = s->C;
+	r.H = s->OH;
+	r.W = s->OW;
+	r.OH = s->H;
+	r.OW = s->W;
+	r.x_ld = s->y_ld;
+	r.y_ld = s->x_ld;
+	return r;
+}
+
+static method
+choose_input(const mmrd_conv_shape *s)
+{
+	const method m = choose(s);
+
+	return m == METHOD_STEM ? METHOD_GEMM : m;
+}
+
+const char *
+mmrd_conv_method_name(const mmrd_conv_shape *s)
+{
+	static const char *const names[] = {"gemm", "tile", "stem", "winograd"};
+
+	return names[choose(s)];
 }
 
 static size_t
-larger(size_t a, size_t b)
+most(size_t a, size_t b)
 {
 	return a > b ? a : b;
 }
 
+static size_t
+wino_work(const mmrd_conv_shape *s, int n_threads)
+{
+	return mmrd_wino_shared(s) + mmrd_wino_thread(s) * (size_t) n_threads;
+}
+
 size_t
-mmrd_conv_work(const mmrd_conv_shape *s)
+mmrd_conv_work(const mmrd_conv_shape *s, int n_threads)
 {
-	const size_t taps = (size_t) s->K * s->K;
-	size_t forward;
-	size_t input;
-	size_t weight;
-
-	if (s->transposed)
-		forward = (size_t) PIXELS * smaller(s->O, CHANNELS);
-	else
-		forward = (size_t) PIXELS * taps * s->C;
-	input = (size_t) PIXELS * (s->O + smaller(s->C, CHANNELS));
-	weight = (size_t) DW_PIXELS * (DW_IN + DW_OUT);
-	return (larger(larger(forward, input), weight) + 15) & ~(size_t) 15;
-}
-
-/* Copy the K x K patch of output pixel (oy, ox) of one image. */
-static void
-gather_patch(const mmrd_conv_shape *s, const float *image, int oy, int ox,
-             float *out)
-{
-	const int C = s->C;
-
-	for (int ky = 0; ky < s->K; ky++)
+	switch (choose(s))
 	{
-		const int y = oy * s->stride - s->pad + ky;
-		const int x0 = ox * s->stride - s->pad;
-		float *row = out + (size_t) ky * s->K * C;
-
-		if (y < 0 || y >= s->H)
-		{
-			memset(row, 0, (size_t) s->K * C * sizeof(float));
-			continue;
-		}
-		if (s->x_ld == C && x0 >= 0 && x0 + s->K <= s->W)
-		{
-			memcpy(row, image + ((size_t) y * s->W + x0) * C,
-			       (size_t) s->K * C * sizeof(float));
-			continue;
-		}
-		for (int kx = 0; kx < s->K; kx++)
-		{
-			const int x = x0 + kx;
-
-			if (x < 0 || x >= s->W)
-				memset(row + (size_t) kx * C, 0, (size_t) C * sizeof(float));
-			else
-				memcpy(row + (size_t) kx * C,
-				       image + ((size_t) y * s->W + x) * s->x_ld,
-				       (size_t) C * sizeof(float));
-		}
+		case METHOD_WINOGRAD:
+			return wino_work(s, n_threads);
+		case METHOD_STEM:
+			return mmrd_conv_stem_work(s) * (size_t) n_threads;
+		case METHOD_TILE:
+			return 16;
+		case METHOD_GEMM:
+			break;
 	}
+	return mmrd_conv_gemm_work(s) * (size_t) n_threads;
 }
 
-/* Finish a block of products at y: pixels at .. at+n-1 of the batch. */
-static void
-finish_block(const mmrd_epilogue *e, const mmrd_conv_shape *s, size_t at,
-             int n, int o0, int no, float *y)
+size_t
+mmrd_conv_gradient_work(const mmrd_conv_shape *s, int n_threads)
 {
-	const size_t image = (size_t) s->OH * s->OW;
+	const mmrd_conv_shape r = reversed(s);
 
-	while (n > 0)
+	switch (choose_input(s))
 	{
-		/* A block may span images, and so groups. */
-		const size_t left = image - at % image;
-		const int run = (size_t) n < left ? n : (int) left;
-		const size_t group =
-		    at / image / (size_t) e->images_per_group * (size_t) s->O +
-		    (size_t) o0;
-
-		mmrd_affine_run(run, no, y, s->y_ld,
-		                e->scale != NULL ? e->scale + group : NULL,
-		                e->shift != NULL ? e->shift + group : NULL,
-		                e->res != NULL ? e->res + at * e->res_ld + o0 : NULL,
-		                e->res_ld, e->relu, y, s->y_ld);
-		at += (size_t) run;
-		y += (size_t) run * s->y_ld;
-		n -= run;
+		case METHOD_WINOGRAD:
+			return most(wino_work(&r, n_threads), mmrd_wino_weight_shared(s));
+		case METHOD_TILE:
+			return 16;
+		default:
+			break;
 	}
+	return mmrd_conv_gemm_work(s) * (size_t) n_threads;
 }
 
-static void
-forward_task(const mmrd_conv_shape *s, const float *x, const float *w,
-             const mmrd_epilogue *e, float *y, int task, float *scratch)
+static size_t
+weight_count(const mmrd_conv_shape *s)
 {
-	const int o_blocks = blocks(s->O, CHANNELS);
-	const int o0 = task % o_blocks * CHANNELS;
-	const int no = smaller(s->O - o0, CHANNELS);
-	const size_t total = (size_t) s->N * s->OH * s->OW;
-	const size_t at = (size_t) (task / o_blocks) * PIXELS;
-	const int n = total - at < PIXELS ? (int) (total - at) : PIXELS;
-	const int depth = s->K * s->K * s->C;
-	const float *patches = x + at * s->x_ld;
-	int patch_ld = s->x_ld;
-	float *out = y + at * s->y_ld + o0;
-
-	if (s->K != 1 || s->stride != 1)
-	{
-		const size_t image = (size_t) s->OH * s->OW;
-
-		for (int i = 0; i < n; i++)
-		{
-			const size_t p = at + (size_t) i;
-			const int oy = (int) (p % image / (size_t) s->OW);
-			const int ox = (int) (p % (size_t) s->OW);
-
-			gather_patch(s, x + p / image * s->H * s->W * s->x_ld, oy, ox,
-			             scratch + (size_t) i * depth);
-		}
-		patches = scratch;
-		patch_ld = depth;
-	}
-	mmrd_gemm(false, false, n, no, depth, patches, patch_ld, w + o0, s->O, 0,
-	          out, s->y_ld);
-	if (e != NULL)
-		finish_block(e, s, at, n, o0, no, out);
+	return (size_t) s->K * s->K * s->C * s->O;
 }
 
-/* One tap of a transposed convolution: product, then every second pixel. */
-static void
-transposed_task(const mmrd_conv_shape *s, const float *x, const float *w,
-                const mmrd_epilogue *e, float *y, int task, float *scratch)
+size_t
+mmrd_conv_packed(const mmrd_conv_shape *s)
 {
-	const int o_blocks = blocks(s->O, CHANNELS);
-	const int o0 = task % o_blocks * CHANNELS;
-	const int no = smaller(s->O - o0, CHANNELS);
-	const int tap = task / o_blocks % 4;
-	const size_t total = (size_t) s->N * s->H * s->W;
-	const size_t at = (size_t) (task / o_blocks / 4) * PIXELS;
-	const int n = total - at < PIXELS ? (int) (total - at) : PIXELS;
+	return choose(s) == METHOD_WINOGRAD ? mmrd_wino_packed(s)
+	                                    : weight_count(s);
+}
 
-	mmrd_gemm(false, false, n, no, s->C, x + at * s->x_ld, s->x_ld,
-	          w + (size_t) tap * s->O + o0, 4 * s->O, 0, scratch, no);
-	for (int i = 0; i < n; i++)
+void
+mmrd_conv_pack(const mmrd_conv_shape *s, const float *w, float *packed)
+{
+	mmrd_tile_plan plan;
+
+	switch (choose(s))
 	{
-		const size_t p = at + (size_t) i;
-		const size_t row = p / (size_t) s->W; /* over all images */
-		const size_t col = p % (size_t) s->W;
-		const size_t q = (2 * row + (size_t) (tap / 2)) * (size_t) s->OW +
-		                 2 * col + (size_t) (tap % 2);
-
-		memcpy(y + q * s->y_ld + o0, scratch + (size_t) i * no,
-		       (size_t) no * sizeof(float));
-		if (e != NULL)
-			finish_block(e, s, q, 1, o0, no, y + q * s->y_ld + o0);
+		case METHOD_WINOGRAD:
+			mmrd_wino_pack(s, w, false, packed);
+			return;
+		case METHOD_STEM:
+			mmrd_conv_stem_pack(s, w, packed);
+			return;
+		case METHOD_TILE:
+			mmrd_tile_plan_forward(s, &plan);
+			mmrd_tile_pack(&plan, w, packed);
+			return;
+		case METHOD_GEMM:
+			memcpy(packed, w, weight_count(s) * sizeof(float));
 	}
 }
 
 void
-mmrd_conv_forward(const mmrd_conv_shape *s, const float *x, const float *w,
-                  const mmrd_epilogue *e, float *y, float *work)
+mmrd_conv_forward(const mmrd_conv_shape *s, const float *x,
+                  const float *packed, const mmrd_epilogue *e, float *y,
+                  float *work)
 {
-	const size_t total = s->transposed ? (size_t) s->N * s->H * s->W
-	                                   : (size_t) s->N * s->OH * s->OW;
-	const int tasks = (int) ((total + PIXELS - 1) / PIXELS) *
-	                  blocks(s->O, CHANNELS) * (s->transposed ? 4 : 1);
-	const size_t scratch = mmrd_conv_work(s);
+	mmrd_tile_plan plan;
 
-#pragma omp parallel for num_threads(mmrd_threads()) schedule(dynamic)
-	for (int task = 0; task < tasks; task++)
+	switch (choose(s))
 	{
-		float *mine = work + scratch * (size_t) omp_get_thread_num();
-
-		if (s->transposed)
-			transposed_task(s, x, w, e, y, task, mine);
-		else
-			forward_task(s, x, w, e, y, task, mine);
+		case METHOD_WINOGRAD:
+			mmrd_wino_run(s, x, packed, e, y, work);
+			return;
+		case METHOD_STEM:
+			mmrd_conv_stem_run(s, x, packed, e, y, work);
+			return;
+		case METHOD_TILE:
+			mmrd_tile_plan_forward(s, &plan);
+			mmrd_tile_run(&plan, x, packed, e, y);
+			return;
+		case METHOD_GEMM:
+			mmrd_conv_gemm_forward(s, x, packed, e, y, work);
 	}
 }
 
-/* Copy or add n rows of products to pixels of dx given by index. */
-static void
-put_row(const float *from, int n, bool accumulate, float *to)
+size_t
+mmrd_conv_packed_input(const mmrd_conv_shape *s)
 {
-	if (accumulate)
-	{
-		for (int c = 0; c < n; c++)
-			to[c] += from[c];
-	}
-	else
-		memcpy(to, from, (size_t) n * sizeof(float));
+	const mmrd_conv_shape r = reversed(s);
+
+	return choose_input(s) == METHOD_WINOGRAD ? mmrd_wino_packed(&r)
+	                                          : weight_count(s);
 }
 
-/*
- * A block of input pixels of one parity (py, px): rows h = py + stride * i,
- * columns w = px + stride * j.  first is the index of the first such pixel of
- * the batch.
- */
-typedef struct input_block
+void
+mmrd_conv_pack_input(const mmrd_conv_shape *s, const float *w, float *packed)
 {
-	int py, px;
-	int rows, cols; /* pixels of this parity in one image */
-	size_t first;
-	int n;
-	int c0, nc;
-} input_block;
+	const mmrd_conv_shape r = reversed(s);
+	mmrd_tile_plan plan;
 
-/* dy under one tap for every pixel of the block; false when all are zero. */
-static bool
-gather_tap(const mmrd_conv_shape *s, const input_block *b, const float *dy,
-           int ky, int kx, float *out)
-{
-	bool any = false;
-
-	for (int i = 0; i < b->n; i++)
+	switch (choose_input(s))
 	{
-		const size_t p = b->first + (size_t) i;
-		const int image = (int) (p / ((size_t) b->rows * b->cols));
-		const int r = (int) (p / (size_t) b->cols % (size_t) b->rows);
-		const int c = (int) (p % (size_t) b->cols);
-		const int y = b->py + r * s->stride + s->pad - ky;
-		const int x = b->px + c * s->stride + s->pad - kx;
-		const int oy = y / s->stride;
-		const int ox = x / s->stride;
-		float *row = out + (size_t) i * s->O;
-
-		if (y < 0 || x < 0 || oy >= s->OH || ox >= s->OW)
-			memset(row, 0, (size_t) s->O * sizeof(float));
-		else
-		{
-			memcpy(row,
-			       dy + (((size_t) image * s->OH + oy) * s->OW + ox) * s->y_ld,
-			       (size_t) s->O * sizeof(float));
-			any = true;
-		}
+		case METHOD_WINOGRAD:
+			mmrd_wino_pack(&r, w, true, packed);
+			return;
+		case METHOD_TILE:
+			mmrd_tile_plan_input(s, &plan);
+			mmrd_tile_pack(&plan, w, packed);
+			return;
+		default:
+			memcpy(packed, w, weight_count(s) * sizeof(float));
 	}
-	return any;
-}
-
-static void
-input_task(const mmrd_conv_shape *s, const input_block *b, const float *dy,
-           const float *w, bool accumulate, float *dx, float *scratch)
-{
-	float *sum = scratch + (size_t) PIXELS * s->O;
-	float beta = 0;
-
-	for (int ky = 0; ky < s->K; ky++)
-	{
-		for (int kx = 0; kx < s->K; kx++)
-		{
-			const float *tap =
-			    w + ((size_t) (ky * s->K + kx) * s->C + b->c0) * s->O;
-
-			if ((b->py + s->pad - ky) % s->stride != 0 ||
-			    (b->px + s->pad - kx) % s->stride != 0 ||
-			    !gather_tap(s, b, dy, ky, kx, scratch))
-				continue;
-			mmrd_gemm(false, true, b->n, b->nc, s->O, scratch, s->O, tap, s->O,
-			          beta, sum, b->nc);
-			beta = 1;
-		}
-	}
-	if (beta == 0) /* a stride larger than the kernel: no output saw it */
-		memset(sum, 0, (size_t) b->n * b->nc * sizeof(float));
-	for (int i = 0; i < b->n; i++)
-	{
-		const size_t p = b->first + (size_t) i;
-		const size_t image = p / ((size_t) b->rows * b->cols);
-		const size_t h = (size_t) b->py +
-		                 p / (size_t) b->cols % (size_t) b->rows * s->stride;
-		const size_t v = (size_t) b->px + p % (size_t) b->cols * s->stride;
-
-		put_row(sum + (size_t) i * b->nc, b->nc, accumulate,
-		        dx + ((image * s->H + h) * s->W + v) * s->x_ld + b->c0);
-	}
-}
-
-/* dx of a transposed convolution: four taps of the pixel's 2x2 block. */
-static void
-transposed_input_task(const mmrd_conv_shape *s, const input_block *b,
-                      const float *dy, const float *w, bool accumulate,
-                      float *dx, float *scratch)
-{
-	float *sum = scratch + (size_t) PIXELS * s->O;
-
-	for (int tap = 0; tap < 4; tap++)
-	{
-		for (int i = 0; i < b->n; i++)
-		{
-			const size_t p = b->first + (size_t) i;
-			const size_t q = (2 * (p / (size_t) s->W) + (size_t) (tap / 2)) *
-			                     (size_t) s->OW +
-			                 2 * (p % (size_t) s->W) + (size_t) (tap % 2);
-
-			memcpy(scratch + (size_t) i * s->O, dy + q * s->y_ld,
-			       (size_t) s->O * sizeof(float));
-		}
-		mmrd_gemm(false, true, b->n, b->nc, s->O, scratch, s->O,
-		          w + ((size_t) b->c0 * 4 + tap) * s->O, 4 * s->O,
-		          tap > 0 ? 1 : 0, sum, b->nc);
-	}
-	for (int i = 0; i < b->n; i++)
-		put_row(sum + (size_t) i * b->nc, b->nc, accumulate,
-		        dx + (b->first + (size_t) i) * s->x_ld + b->c0);
 }
 
 void
 mmrd_conv_backward_input(const mmrd_conv_shape *s, const float *dy,
-                         const float *w, bool accumulate, float *dx,
+                         const float *packed, bool accumulate, float *dx,
                          float *work)
 {
-	const size_t scratch = mmrd_conv_work(s);
-	const int step = s->transposed ? 1 : s->stride;
-	const int c_blocks = blocks(s->C, CHANNELS);
+	const mmrd_epilogue sum = {NULL, NULL, s->N, dx, s->x_ld, false};
+	const mmrd_conv_shape r = reversed(s);
+	mmrd_tile_plan plan;
 
-	for (int parity = 0; parity < step * step; parity++)
+	switch (choose_input(s))
 	{
-		input_block whole = {0};
-		size_t total;
-		int tasks;
-
-		whole.py = parity / step;
-		whole.px = parity % step;
-		whole.rows = (s->H - whole.py + step - 1) / step;
-		whole.cols = (s->W - whole.px + step - 1) / step;
-		total = (size_t) s->N * whole.rows * whole.cols;
-		tasks = (int) ((total + PIXELS - 1) / PIXELS) * c_blocks;
-#pragma omp parallel for num_threads(mmrd_threads()) schedule(dynamic)
-		for (int task = 0; task < tasks; task++)
-		{
-			float *mine = work + scratch * (size_t) omp_get_thread_num();
-			input_block b = whole;
-
-			b.first = (size_t) (task / c_blocks) * PIXELS;
-			b.n = total - b.first < PIXELS ? (int) (total - b.first) : PIXELS;
-			b.c0 = task % c_blocks * CHANNELS;
-			b.nc = smaller(s->C - b.c0, CHANNELS);
-			if (s->transposed)
-				transposed_input_task(s, &b, dy, w, accumulate, dx, mine);
-			else
-				input_task(s, &b, dy, w, accumulate, dx, mine);
-		}
-	}
-}
-
-/* Pixels at .. at+n-1 of the smaller grid, as x or dy sees them under a tap.
- */
-static void
-gather_x(const mmrd_conv_shape *s, const float *x, size_t at, int n, int tap,
-         int c0, int nc, float *out)
-{
-	const size_t image = (size_t) s->OH * s->OW;
-
-	for (int i = 0; i < n; i++)
-	{
-		const size_t p = at + (size_t) i;
-		const int h = (int) (p % image / (size_t) s->OW) * s->stride - s->pad +
-		              tap / s->K;
-		const int v =
-		    (int) (p % (size_t) s->OW) * s->stride - s->pad + tap % s->K;
-
-		if (h < 0 || h >= s->H || v < 0 || v >= s->W)
-			memset(out + (size_t) i * nc, 0, (size_t) nc * sizeof(float));
-		else
-			memcpy(out + (size_t) i * nc,
-			       x + ((p / image * s->H + h) * s->W + v) * s->x_ld + c0,
-			       (size_t) nc * sizeof(float));
-	}
-}
-
-static void
-gather_dy(const mmrd_conv_shape *s, const float *dy, size_t at, int n, int tap,
-          int o0, int no, float *out)
-{
-	for (int i = 0; i < n; i++)
-	{
-		const size_t p = at + (size_t) i;
-		const size_t q =
-		    (2 * (p / (size_t) s->W) + (size_t) (tap / 2)) * (size_t) s->OW +
-		    2 * (p % (size_t) s->W) + (size_t) (tap % 2);
-
-		memcpy(out + (size_t) i * no, dy + q * s->y_ld + o0,
-		       (size_t) no * sizeof(float));
-	}
-}
-
-static void
-weight_task(const mmrd_conv_shape *s, const float *x, const float *dy,
-            float *dw, int task, float *scratch)
-{
-	const int c_blocks = blocks(s->C, DW_IN);
-	const int o_blocks = blocks(s->O, DW_OUT);
-	const int tap = task / (c_blocks * o_blocks);
-	const int c0 = task / o_blocks % c_blocks * DW_IN;
-	const int o0 = task % o_blocks * DW_OUT;
-	const int nc = smaller(s->C - c0, DW_IN);
-	const int no = smaller(s->O - o0, DW_OUT);
-	const size_t total = s->transposed ? (size_t) s->N * s->H * s->W
-	                                   : (size_t) s->N * s->OH * s->OW;
-	const int dw_ld = s->transposed ? 4 * s->O : s->O;
-	float *out = s->transposed ? dw + ((size_t) c0 * 4 + tap) * s->O + o0
-	                           : dw + ((size_t) tap * s->C + c0) * s->O + o0;
-
-	for (size_t at = 0; at < total; at += DW_PIXELS)
-	{
-		const int n = total - at < DW_PIXELS ? (int) (total - at) : DW_PIXELS;
-
-		if (s->transposed)
-		{
-			gather_dy(s, dy, at, n, tap, o0, no, scratch);
-			mmrd_gemm(true, false, nc, no, n, x + at * s->x_ld + c0, s->x_ld,
-			          scratch, no, at > 0 ? 1 : 0, out, dw_ld);
-		}
-		else
-		{
-			gather_x(s, x, at, n, tap, c0, nc, scratch);
-			mmrd_gemm(true, false, nc, no, n, scratch, nc,
-			          dy + at * s->y_ld + o0, s->y_ld, at > 0 ? 1 : 0, out,
-			          dw_ld);
-		}
+		case METHOD_WINOGRAD:
+			mmrd_wino_run(&r, dy, packed, accumulate ? &sum : NULL, dx, work);
+			return;
+		case METHOD_TILE:
+			mmrd_tile_plan_input(s, &plan);
+			mmrd_tile_run(&plan, dy, packed, accumulate ? &sum : NULL, dx);
+			return;
+		default:
+			mmrd_conv_gemm_input(s, dy, packed, accumulate, dx, work);
 	}
 }
 
@@ -473,11 +259,15 @@ void
 mmrd_conv_backward_weight(const mmrd_conv_shape *s, const float *x,
                           const float *dy, float *dw, float *work)
 {
-	const size_t scratch = mmrd_conv_work(s);
-	const int tasks = s->K * s->K * blocks(s->C, DW_IN) * blocks(s->O, DW_OUT);
-
-#pragma omp parallel for num_threads(mmrd_threads()) schedule(dynamic)
-	for (int task = 0; task < tasks; task++)
-		weight_task(s, x, dy, dw, task,
-		            work + scratch * (size_t) omp_get_thread_num());
+	switch (choose_input(s))
+	{
+		case METHOD_WINOGRAD:
+			mmrd_wino_weight(s, x, dy, dw, work);
+			return;
+		case METHOD_TILE:
+			mmrd_tile_weight(s, x, dy, dw);
+			return;
+		default:
+			mmrd_conv_gemm_weight(s, x, dy, dw, work);
+	}
 }

@@ -9,8 +9,10 @@
  * (K, K, C, O).  The transposed kind is 2x2 with stride 2, weights
  * (C, 2, 2, O), y[2h+a, 2w+b] = sum_c x[h, w, c] * w[c, a, b].
  *
- * work is scratch memory of mmrd_conv_work(shape) floats for each thread of
- * mmrd_threads().  Results have the same bits for any number of threads.
+ * Weights are packed before use, in an order that depends on the shape (all
+ * fields of it) and on the processor.  work is scratch memory of
+ * mmrd_conv_work(shape, mmrd_threads()) floats, 64-byte aligned, for any of
+ * the functions.  Results have the same bits for any number of threads.
  * Arrays do not overlap unless said.
  */
 #ifndef MMRD_CONV_H
@@ -30,25 +32,37 @@ typedef struct mmrd_conv_shape
 	bool transposed; /* K 2, stride 2, pad 0, OH 2H, OW 2W */
 } mmrd_conv_shape;
 
-/* Floats of scratch memory a thread needs, for all four functions. */
-size_t mmrd_conv_work(const mmrd_conv_shape *s);
+/* Floats of scratch memory for scoring with so many threads, and what the
+ * gradients need beside. */
+size_t mmrd_conv_work(const mmrd_conv_shape *s, int n_threads);
+size_t mmrd_conv_gradient_work(const mmrd_conv_shape *s, int n_threads);
 
-/* y = e(conv(x, w)); e NULL: no epilogue. */
+/* Floats of packed weights; pack them. */
+size_t mmrd_conv_packed(const mmrd_conv_shape *s);
+void mmrd_conv_pack(const mmrd_conv_shape *s, const float *w, float *packed);
+
+/* y = e(conv(x, w)); e NULL: no epilogue.  e->res may be y. */
 void mmrd_conv_forward(const mmrd_conv_shape *s, const float *x,
-                       const float *w, const mmrd_epilogue *e, float *y,
+                       const float *packed, const mmrd_epilogue *e, float *y,
                        float *work);
 
-/* dx = gradient by x; added to dx when accumulate, else written.  dx has
- * x_ld, dy has y_ld. */
+/* The same three for the gradient by x: added to dx when accumulate, else
+ * written.  dx has x_ld, dy has y_ld. */
+size_t mmrd_conv_packed_input(const mmrd_conv_shape *s);
+void mmrd_conv_pack_input(const mmrd_conv_shape *s, const float *w,
+                          float *packed);
 void mmrd_conv_backward_input(const mmrd_conv_shape *s, const float *dy,
-                              const float *w, bool accumulate, float *dx,
+                              const float *packed, bool accumulate, float *dx,
                               float *work);
 
 /* dw = gradient by w, written; in w's order. */
 void mmrd_conv_backward_weight(const mmrd_conv_shape *s, const float *x,
                                const float *dy, float *dw, float *work);
 
-/* The same three, plainly, with sums in double. */
+/* "gemm", "tile", "stem" or "winograd": how forward is carried out. */
+const char *mmrd_conv_method_name(const mmrd_conv_shape *s);
+
+/* The same three, plainly, with sums in double, from weights as they are. */
 void mmrd_conv_forward_ref(const mmrd_conv_shape *s, const float *x,
                            const float *w, const mmrd_epilogue *e, float *y);
 void mmrd_conv_backward_input_ref(const mmrd_conv_shape *s, const float *dy,

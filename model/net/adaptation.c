@@ -31,16 +31,31 @@ struct mmrd_adaptation
 	size_t offsets[MMRD_MAX_SLOTS];
 	mmrd_pass pass;
 	mmrd_arena arena;
-	float *work;
-	size_t work_per_thread;
-	int work_threads;
+	int max_images;
+	float *weight; /* one convolution's, packed */
+	mmrd_scratch work;
 	mmrd_packed_layout layout;
 	float *packed; /* the teacher alone; NULL before prepare */
 };
 
+/* Slices of the arena. */
+typedef struct adaptation_plan
+{
+	size_t maps, weight;
+} adaptation_plan;
+
+/* The kernels' scratch for the threads there are now. */
 static size_t
+work_floats(const mmrd_adaptation *a)
+{
+	return mmrd_program_work(&a->net->teacher, a->max_images, mmrd_threads(),
+	                         false);
+}
+
+static adaptation_plan
 plan(mmrd_adaptation *a, int max_batch)
 {
+	adaptation_plan p;
 	const mmrd_network *net = a->net;
 	char keep[MMRD_MAX_SLOTS] = {0};
 	const int n =
@@ -48,10 +63,14 @@ plan(mmrd_adaptation *a, int max_batch)
 
 	for (int i = 0; i < MMRD_STAGES; i++)
 		keep[net->teacher_out[i]] = 1;
-	a->work_per_thread = mmrd_program_work(&net->teacher, n);
-	return mmrd_arena_plan(
+	a->max_images = n;
+	p.maps = mmrd_arena_plan(
 	    &a->arena, (size_t) n * sizeof(float) *
 	                   mmrd_program_plan(&net->teacher, keep, a->offsets));
+	p.weight = mmrd_arena_plan(&a->arena,
+	                           mmrd_program_packed(&net->teacher, n, false) *
+	                               sizeof(float));
+	return p;
 }
 
 size_t
@@ -66,9 +85,7 @@ mmrd_adaptation_bytes(const mmrd_network *net, int max_batch)
 		plan(a, max_batch);
 		mmrd_packed_plan(net, true, &a->layout);
 		n = sizeof(*a) + a->arena.n_bytes +
-		    (a->work_per_thread * (size_t) mmrd_threads() +
-		     a->layout.n_floats) *
-		        sizeof(float);
+		    (work_floats(a) + a->layout.n_floats) * sizeof(float);
 	}
 	free(a);
 	return n;
@@ -80,7 +97,7 @@ mmrd_adaptation_create(const mmrd_network *net, int max_batch,
                        mmrd_adaptation **out, mmrd_error *err)
 {
 	mmrd_adaptation *a = calloc(1, sizeof(*a));
-	size_t at;
+	adaptation_plan at;
 
 	*out = NULL;
 	if (a == NULL)
@@ -96,7 +113,8 @@ mmrd_adaptation_create(const mmrd_network *net, int max_batch,
 	}
 	a->pass.program = &net->teacher;
 	a->pass.offsets = a->offsets;
-	a->pass.maps = mmrd_arena_at(&a->arena, at);
+	a->pass.maps = mmrd_arena_at(&a->arena, at.maps);
+	a->weight = mmrd_arena_at(&a->arena, at.weight);
 	mmrd_gemm_start();
 	*out = a;
 	return MMRD_OK;
@@ -108,27 +126,9 @@ mmrd_adaptation_free(mmrd_adaptation *a)
 	if (a == NULL)
 		return;
 	mmrd_arena_clear(&a->arena);
-	free(a->work);
+	mmrd_scratch_clear(&a->work);
 	free(a->packed);
 	free(a);
-}
-
-static mmrd_status
-ensure_work(mmrd_adaptation *a, mmrd_error *err)
-{
-	const size_t n =
-	    a->work_per_thread * sizeof(float) * (size_t) mmrd_threads();
-
-	if (mmrd_threads() <= a->work_threads)
-		return MMRD_OK;
-	free(a->work);
-	a->work_threads = 0;
-	a->work = aligned_alloc(MMRD_ALIGNMENT, n);
-	a->pass.work = a->work;
-	if (a->work == NULL)
-		return mmrd_fail_memory(err, (double) n);
-	a->work_threads = mmrd_threads();
-	return MMRD_OK;
 }
 
 static void
@@ -162,8 +162,9 @@ adapt_unit(mmrd_adaptation *a, mmrd_weights *w, int modality,
 	float shift[MAX_CHANNELS];
 	mmrd_epilogue e = {0};
 
-	mmrd_conv_forward(&s, mmrd_pass_slot(&a->pass, u->x),
-	                  v + info[u->weight].offset, NULL, y, a->work);
+	mmrd_conv_pack(&s, v + info[u->weight].offset, a->weight);
+	mmrd_conv_forward(&s, mmrd_pass_slot(&a->pass, u->x), a->weight, NULL, y,
+	                  a->work.floats);
 	mmrd_batch_stats(pixels, s.O, y, s.y_ld, mean, var);
 	mmrd_batch_running(pixels, s.O, ADAPT_MOMENTUM, mean, var,
 	                   v + info[u->mean + shift_by].offset,
@@ -188,7 +189,8 @@ mmrd_adaptation_step(mmrd_adaptation *a, mmrd_weights *weights, int modality,
 {
 	const mmrd_program *p = &a->net->teacher;
 
-	MMRD_TRY(ensure_work(a, err));
+	MMRD_TRY(mmrd_scratch_ensure(&a->work, work_floats(a), err));
+	a->pass.work = a->work.floats;
 	fill_input(a, n, images);
 	for (int i = 0; i < p->n_units; i++)
 	{
@@ -230,7 +232,8 @@ mmrd_status
 mmrd_adaptation_run(mmrd_adaptation *a, const float *const *inputs,
                     mmrd_error *err)
 {
-	MMRD_TRY(ensure_work(a, err));
+	MMRD_TRY(mmrd_scratch_ensure(&a->work, work_floats(a), err));
+	a->pass.work = a->work.floats;
 	fill_input(a, 1 + a->net->config.n_aux, inputs);
 	return mmrd_pass_run(&a->pass, a->layout.teacher, a->packed, 1, &a->stop,
 	                     err);

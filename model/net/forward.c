@@ -4,6 +4,9 @@
  */
 #include "model/net/forward.h"
 
+#include <stdlib.h>
+
+#include "model/base/arena.h"
 #include "model/kernel/maxpool.h"
 
 mmrd_conv_shape
@@ -30,20 +33,43 @@ mmrd_unit_shape(const mmrd_program *program, const mmrd_unit *unit, int N)
 }
 
 size_t
-mmrd_program_work(const mmrd_program *program, int N)
+mmrd_program_work(const mmrd_program *program, int N, int n_threads,
+                  bool gradients)
 {
-	size_t most = 0;
+	size_t most = 16;
 
 	for (int i = 0; i < program->n_units; i++)
 	{
 		const mmrd_unit *u = &program->units[i];
-		mmrd_conv_shape s;
+		const mmrd_conv_shape s = mmrd_unit_shape(program, u, N);
 		size_t n;
 
 		if (u->kind == MMRD_UNIT_MAXPOOL)
 			continue;
-		s = mmrd_unit_shape(program, u, N);
-		n = mmrd_conv_work(&s);
+		n = mmrd_conv_work(&s, n_threads);
+		most = n > most ? n : most;
+		n = gradients ? mmrd_conv_gradient_work(&s, n_threads) : 0;
+		most = n > most ? n : most;
+	}
+	return most;
+}
+
+size_t
+mmrd_program_packed(const mmrd_program *program, int N, bool gradients)
+{
+	size_t most = 16;
+
+	for (int i = 0; i < program->n_units; i++)
+	{
+		const mmrd_unit *u = &program->units[i];
+		const mmrd_conv_shape s = mmrd_unit_shape(program, u, N);
+		size_t n;
+
+		if (u->kind == MMRD_UNIT_MAXPOOL)
+			continue;
+		n = mmrd_conv_packed(&s);
+		most = n > most ? n : most;
+		n = gradients ? mmrd_conv_packed_input(&s) : 0;
 		most = n > most ? n : most;
 	}
 	return most;
@@ -55,6 +81,30 @@ mmrd_pass_slot(const mmrd_pass *pass, int slot)
 	const mmrd_slot *s = &pass->program->slots[slot];
 
 	return pass->maps + pass->offsets[s->root] * (size_t) pass->N + s->channel;
+}
+
+mmrd_status
+mmrd_scratch_ensure(mmrd_scratch *scratch, size_t n_floats, mmrd_error *err)
+{
+	const size_t n = (n_floats * sizeof(float) + MMRD_ALIGNMENT - 1) /
+	                 MMRD_ALIGNMENT * MMRD_ALIGNMENT;
+
+	if (n_floats <= scratch->n_floats)
+		return MMRD_OK;
+	mmrd_scratch_clear(scratch);
+	scratch->floats = aligned_alloc(MMRD_ALIGNMENT, n);
+	if (scratch->floats == NULL)
+		return mmrd_fail_memory(err, (double) n);
+	scratch->n_floats = n_floats;
+	return MMRD_OK;
+}
+
+void
+mmrd_scratch_clear(mmrd_scratch *scratch)
+{
+	free(scratch->floats);
+	scratch->floats = NULL;
+	scratch->n_floats = 0;
 }
 
 mmrd_status

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "model/kernel/batch_norm.h"
+#include "model/net/forward.h"
 #include "model/net/packed_layout.h"
 
 typedef struct header
@@ -40,17 +41,19 @@ reserve(mmrd_packed_layout *layout, size_t n_floats)
 }
 
 static void
-plan_program(const mmrd_network *net, const mmrd_program *program,
-             int n_groups, mmrd_packed_unit *units, mmrd_packed_layout *layout)
+plan_program(const mmrd_program *program, int n_groups,
+             mmrd_packed_unit *units, mmrd_packed_layout *layout)
 {
 	for (int i = 0; i < program->n_units; i++)
 	{
 		const mmrd_unit *u = &program->units[i];
 		const size_t O = (size_t) program->slots[u->y].C;
+		mmrd_conv_shape s;
 
 		if (u->kind == MMRD_UNIT_MAXPOOL)
 			continue;
-		units[i].weight = reserve(layout, net->tensors[u->weight].count);
+		s = mmrd_unit_shape(program, u, n_groups);
+		units[i].weight = reserve(layout, mmrd_conv_packed(&s));
 		units[i].scale = reserve(layout, O * (size_t) n_groups);
 		units[i].shift = reserve(layout, O * (size_t) n_groups);
 	}
@@ -102,11 +105,11 @@ mmrd_packed_plan(const mmrd_network *net, bool teacher_only,
 
 	memset(layout, 0, sizeof(*layout));
 	layout->n_floats = HEADER_FLOATS;
-	plan_program(net, &net->teacher, 1 + net->config.n_aux, layout->teacher,
+	plan_program(&net->teacher, 1 + net->config.n_aux, layout->teacher,
 	             layout);
 	if (teacher_only)
 		return;
-	plan_program(net, &net->student, 1, layout->student, layout);
+	plan_program(&net->student, 1, layout->student, layout);
 	for (int i = 0; i < MMRD_STAGES; i++)
 	{
 		layout->prior[i].used = net->prior[i] != MMRD_NO_SLOT;
@@ -122,7 +125,8 @@ typedef struct filler
 	mmrd_tensor_lookup lookup;
 	void *context;
 	float *block;
-	float *buffer; /* one tensor in file order */
+	float *buffer; /* one tensor in file order ... */
+	float *weight; /* ... and in memory order, to be packed */
 	mmrd_status status;
 	mmrd_error *err;
 } filler;
@@ -159,10 +163,15 @@ fill_program(filler *f, const mmrd_program *program, int n_groups,
 	{
 		const mmrd_unit *u = &program->units[i];
 		const int O = program->slots[u->y].C;
+		mmrd_conv_shape s;
 
 		if (u->kind == MMRD_UNIT_MAXPOOL)
 			continue;
-		fetch(f, u->weight, f->block + units[i].weight);
+		fetch(f, u->weight, f->weight);
+		if (f->status != MMRD_OK)
+			return;
+		s = mmrd_unit_shape(program, u, n_groups);
+		mmrd_conv_pack(&s, f->weight, f->block + units[i].weight);
 		fetch(f, u->gamma, bn[0]);
 		fetch(f, u->beta, bn[1]);
 		for (int g = 0; g < n_groups; g++)
@@ -182,16 +191,17 @@ mmrd_packed_fill(const mmrd_network *net, const mmrd_packed_layout *layout,
                  bool teacher_only, mmrd_tensor_lookup lookup, void *context,
                  float *block, mmrd_error *err)
 {
-	filler f = {net, lookup, context, block, NULL, MMRD_OK, err};
+	filler f = {net, lookup, context, block, NULL, NULL, MMRD_OK, err};
 	header *h = (header *) block;
 	size_t largest = 0;
 
 	for (int i = 0; i < net->n_tensors; i++)
 		if (net->tensors[i].count > largest)
 			largest = net->tensors[i].count;
-	f.buffer = malloc(largest * sizeof(float));
+	f.buffer = malloc(2 * largest * sizeof(float));
 	if (f.buffer == NULL)
-		return mmrd_fail_memory(err, (double) largest * sizeof(float));
+		return mmrd_fail_memory(err, 2.0 * (double) largest * sizeof(float));
+	f.weight = f.buffer + largest;
 	memset(block, 0, HEADER_FLOATS * sizeof(float));
 	memcpy(h->magic, magic, sizeof(magic));
 	h->n_bytes = layout->n_floats * sizeof(float);

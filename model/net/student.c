@@ -58,9 +58,8 @@ struct mmrd_student
 	float *prior_work;
 	float *fold; /* scale and shift of one unit */
 	mmrd_arena arena;
-	float *work;
-	size_t work_per_thread;
-	int work_threads;
+	float *packed; /* one convolution's weights */
+	mmrd_scratch work;
 };
 
 /*
@@ -165,7 +164,16 @@ take_all(mmrd_student *s, memory *mem)
 		widest = y->C > widest ? y->C : widest;
 	}
 	s->fold = take(mem, 2 * (size_t) widest);
+	s->packed = take(mem, mmrd_program_packed(p, s->max_batch, true));
 	take_priors(s, mem);
+}
+
+/* The kernels' scratch for the threads there are now. */
+static size_t
+work_floats(const mmrd_student *s)
+{
+	return mmrd_program_work(&s->net->student, s->max_batch, mmrd_threads(),
+	                         true);
 }
 
 size_t
@@ -181,8 +189,7 @@ mmrd_student_bytes(const mmrd_network *net, int max_batch)
 		s->net = net;
 		s->max_batch = max_batch;
 		take_all(s, &mem);
-		n = sizeof(*s) + s->arena.n_bytes +
-		    mmrd_program_work(&net->student, max_batch) * sizeof(float);
+		n = sizeof(*s) + s->arena.n_bytes + work_floats(s) * sizeof(float);
 	}
 	free(s);
 	return n;
@@ -215,7 +222,6 @@ mmrd_student_create(const mmrd_network *net, int max_batch, size_t limit_bytes,
 	s->maps.program = s->gradients.program = &net->student;
 	s->maps.offsets = s->map_offsets;
 	s->gradients.offsets = s->gradient_offsets;
-	s->work_per_thread = mmrd_program_work(&net->student, max_batch);
 	mmrd_student_size(s, max_batch);
 	mmrd_gemm_start();
 	*out = s;
@@ -228,7 +234,7 @@ mmrd_student_free(mmrd_student *s)
 	if (s == NULL)
 		return;
 	mmrd_arena_clear(&s->arena);
-	free(s->work);
+	mmrd_scratch_clear(&s->work);
 	free(s);
 }
 
@@ -251,23 +257,6 @@ float *
 mmrd_student_feature(mmrd_student *s, int modality, int stage)
 {
 	return s->stages[stage].feature[modality];
-}
-
-static mmrd_status
-ensure_work(mmrd_student *s, mmrd_error *err)
-{
-	const size_t n =
-	    s->work_per_thread * sizeof(float) * (size_t) mmrd_threads();
-
-	if (mmrd_threads() <= s->work_threads)
-		return MMRD_OK;
-	free(s->work);
-	s->work_threads = 0;
-	s->work = aligned_alloc(MMRD_ALIGNMENT, n);
-	if (s->work == NULL)
-		return mmrd_fail_memory(err, (double) n);
-	s->work_threads = mmrd_threads();
-	return MMRD_OK;
 }
 
 static float *
@@ -365,8 +354,9 @@ forward_units(mmrd_student *s, mmrd_weights *w, mmrd_error *err)
 
 		MMRD_TRY(mmrd_stop_check(&s->stop, err));
 		shape.y_ld = shape.O; /* z has no gaps */
-		mmrd_conv_forward(&shape, mmrd_pass_slot(&s->maps, u->x),
-		                  values(s, w, u->weight), NULL, s->z[i], s->work);
+		mmrd_conv_pack(&shape, values(s, w, u->weight), s->packed);
+		mmrd_conv_forward(&shape, mmrd_pass_slot(&s->maps, u->x), s->packed,
+		                  NULL, s->z[i], s->work.floats);
 		mmrd_batch_stats(pixels, shape.O, s->z[i], shape.O, s->batch_mean[i],
 		                 s->batch_var[i]);
 		mmrd_batch_running(pixels, shape.O, STUDENT_BN_MOMENTUM,
@@ -469,12 +459,13 @@ backward_units(mmrd_student *s, const mmrd_weights *w, float *gradient,
 		shape.y_ld = shape.O;
 		mmrd_conv_backward_weight(
 		    &shape, mmrd_pass_slot(&s->maps, u->x), s->z[i],
-		    gradient_of(s, w, gradient, u->weight), s->work);
+		    gradient_of(s, w, gradient, u->weight), s->work.floats);
 		if (is_frozen(net, u->x))
 			continue;
-		mmrd_conv_backward_input(&shape, s->z[i], values(s, w, u->weight),
-		                         s->touched[p->slots[u->x].root],
-		                         mmrd_pass_slot(&s->gradients, u->x), s->work);
+		mmrd_conv_pack_input(&shape, values(s, w, u->weight), s->packed);
+		mmrd_conv_backward_input(
+		    &shape, s->z[i], s->packed, s->touched[p->slots[u->x].root],
+		    mmrd_pass_slot(&s->gradients, u->x), s->work.floats);
 		s->touched[p->slots[u->x].root] = true;
 	}
 	return MMRD_OK;
@@ -544,7 +535,7 @@ mmrd_student_gradients(mmrd_student *s, mmrd_weights *weights, float lambda,
                        float *gradient, mmrd_student_losses *losses,
                        mmrd_error *err)
 {
-	MMRD_TRY(ensure_work(s, err));
+	MMRD_TRY(mmrd_scratch_ensure(&s->work, work_floats(s), err));
 	/* What feeds nothing (stage 1's interaction in `next`) stays 0. */
 	memset(gradient, 0, weights->n_parameters * sizeof(float));
 	losses->prototype = forward_priors(s, weights, lambda);

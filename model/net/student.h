@@ -30,8 +30,8 @@ typedef struct mmrd_student_losses
 	double prototype; /* un-weighted */
 } mmrd_student_losses;
 
-/* Working memory in bytes for batches of up to max_batch scans, without the
- * kernels' scratch of more than one thread. */
+/* Working memory in bytes for batches of up to max_batch scans, with as many
+ * threads as there are now. */
 size_t mmrd_student_bytes(const mmrd_network *net, int max_batch);
 
 /* net stays the caller's and outlives the student. */

@@ -39,9 +39,7 @@ struct mmrd_scorer
 	float *small;                                   /* a stage's map */
 	float *raw;                                     /* (S, S) */
 	float *blur;                                    /* scratch, (S, S) */
-	float *work;                                    /* kernels' scratch */
-	size_t work_per_thread;
-	int work_threads;
+	mmrd_scratch work;                              /* the kernels' */
 };
 
 /* Offsets of everything in the arena; the same walk plans and assigns. */
@@ -99,6 +97,18 @@ plan_priors(mmrd_scorer *s, scorer_plan *plan)
 	    mmrd_arena_plan(&s->arena, interaction * sizeof(float));
 }
 
+/* Scratch for the threads there are now. */
+static size_t
+work_floats(const mmrd_network *net)
+{
+	const size_t teacher = mmrd_program_work(
+	    &net->teacher, 1 + net->config.n_aux, mmrd_threads(), false);
+	const size_t student =
+	    mmrd_program_work(&net->student, 1, mmrd_threads(), false);
+
+	return teacher > student ? teacher : student;
+}
+
 static void
 plan_all(mmrd_scorer *s, scorer_plan *plan)
 {
@@ -130,11 +140,6 @@ plan_all(mmrd_scorer *s, scorer_plan *plan)
 	plan->small = mmrd_arena_plan(&s->arena, S / 4 * (S / 4) * sizeof(float));
 	plan->raw = mmrd_arena_plan(&s->arena, S * S * sizeof(float));
 	plan->blur = mmrd_arena_plan(&s->arena, S * S * sizeof(float));
-
-	s->work_per_thread =
-	    mmrd_program_work(&net->teacher, 1 + net->config.n_aux);
-	n = mmrd_program_work(&net->student, 1);
-	s->work_per_thread = n > s->work_per_thread ? n : s->work_per_thread;
 }
 
 static void
@@ -204,7 +209,7 @@ mmrd_scorer_bytes(const mmrd_config *config)
 	{
 		plan_all(s, &plan);
 		n = sizeof(*s) + s->arena.n_bytes +
-		    s->work_per_thread * sizeof(float) * (size_t) mmrd_threads();
+		    work_floats(s->net) * sizeof(float);
 	}
 	mmrd_scorer_free(s);
 	return n;
@@ -217,27 +222,8 @@ mmrd_scorer_free(mmrd_scorer *s)
 		return;
 	mmrd_network_free(s->net);
 	mmrd_arena_clear(&s->arena);
-	free(s->work);
+	mmrd_scratch_clear(&s->work);
 	free(s);
-}
-
-static mmrd_status
-ensure_work(mmrd_scorer *s, mmrd_error *err)
-{
-	const size_t n =
-	    s->work_per_thread * sizeof(float) * (size_t) mmrd_threads();
-
-	if (mmrd_threads() <= s->work_threads)
-		return MMRD_OK;
-	free(s->work);
-	s->work_threads = 0;
-	s->work = aligned_alloc(MMRD_ALIGNMENT, n);
-	if (s->work == NULL)
-		return mmrd_fail_memory(err, (double) n);
-	s->work_threads = mmrd_threads();
-	s->teacher.work = s->work;
-	s->student.work = s->work;
-	return MMRD_OK;
 }
 
 /* Modality m's map of a stage, (P, C). */
@@ -357,7 +343,8 @@ mmrd_scorer_run(mmrd_scorer *s, const void *packed, const float *const *inputs,
 	           sizeof(net->config)) != 0)
 		return mmrd_fail(err, MMRD_INTERNAL,
 		                 "a scorer was given a model of another kind");
-	MMRD_TRY(ensure_work(s, err));
+	MMRD_TRY(mmrd_scratch_ensure(&s->work, work_floats(net), err));
+	s->teacher.work = s->student.work = s->work.floats;
 	in = mmrd_pass_slot(&s->teacher, net->teacher_in);
 	for (int m = 0; m <= net->config.n_aux; m++)
 		memcpy(in + (size_t) m * S * S * 3, inputs[m],

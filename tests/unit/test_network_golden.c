@@ -28,6 +28,7 @@
 #define TOL_LOSS_LATER 1e-6
 #define TOL_GRADIENT 1e-5
 #define TOL_CANCELLING 1e-5
+#define TOL_ATTENTION 1e-5
 #define GRADIENT_NORM_ONLY false
 #else
 /* What float32 can meet (network.md 7). */
@@ -41,9 +42,11 @@
 #define TOL_LOSS_LATER 1e-2
 #define TOL_GRADIENT 5e-3 /* norm only: single values flip with a ReLU */
 /*
- * The gradient of SA's kernel is a sum over all pixels that nearly cancels;
- * of the same numbers PyTorch's float32 is off by 2 % too.
+ * The interaction's gradients are sums over all pixels that nearly cancel, so
+ * a few flipped ReLUs show: at stage 3 of resnet18_same PyTorch's float32 is
+ * off by 1 % and 2 % (SA's kernel and bias), and up to 0.9 % elsewhere.
  */
+#define TOL_ATTENTION 2e-2
 #define TOL_CANCELLING 1e-1
 #define GRADIENT_NORM_ONLY true
 #endif
@@ -388,8 +391,9 @@ check_tensors(golden *g, const json_t *entries, const float *gradient)
 		else
 			mmrd_weights_get(g->weights, t, buffer);
 		golden_compare(name, entry, g->weights->tensors[t].count, buffer,
-		               strstr(name, ".spatial") != NULL ? TOL_CANCELLING
-		                                                : TOL_GRADIENT,
+		               strstr(name, ".spatial") != NULL       ? TOL_CANCELLING
+		               : strstr(name, "interaction.") != NULL ? TOL_ATTENTION
+		                                                      : TOL_GRADIENT,
 		               GRADIENT_NORM_ONLY);
 	}
 	free(buffer);

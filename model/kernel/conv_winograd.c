@@ -1,0 +1,488 @@
+/*
+ * model/kernel/conv_winograd.c
+ *	  3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3).
+ *
+ * An output tile of 4x4 pixels needs an input tile of 6x6.  In the transformed
+ * domain each of the 36 places is a plain product over channels:
+ *
+ *	  Y = A^T [ (G g G^T) . (B^T d B) ] A	(Lavin and Gray, CVPR 2016)
+ *
+ * 36 multiplications for 16 outputs, where the direct way has 144.  The work
+ * goes super-block by super-block of tiles, each in two parallel phases:
+ *
+ *	  1. V = B^T d B for all tiles and channels of the super-block
+ *	  2. for a panel of output channels and up to TILES tiles: 36 products
+ *	     M = V U, then the output transform with the epilogue
+ *
+ * U = G g G^T is four times as large as g.  Small weights are packed
+ * transformed; large ones are packed as g and transformed by the task that
+ * uses them, DEPTH input channels at a time: that costs a few per cent of the
+ * products and saves three quarters of the memory traffic.
+ *
+ * The gradient by the weights is dg = G^T [ sum over tiles V^T Z ] G with Z =
+ *A dy A^T: phase 1 makes V and Z, phase 2 adds the products to the 36
+ *matrices, each owned by one task, and at the end they are transformed back.
+ */
+#include "model/kernel/conv_method.h"
+
+#include <string.h>
+
+#include "model/base/threads.h"
+#include "model/kernel/isa.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#else
+#define omp_get_thread_num() 0
+#endif
+
+enum
+{
+	TILES = 36,               /* tiles of a task of phase 2 */
+	DEPTH = 64,               /* channels in of weights transformed at once */
+	SUPER_FLOATS = 1 << 20,   /* of V in a super-block: 4 MB */
+	STORED_LIMIT = 128 * 128, /* C * O up to which U is packed */
+	STRIP = 64,               /* channels of a task of phase 1 */
+	MAX_CHANNELS = 8192,      /* what `zeros` covers */
+	SIDE = 6                  /* of an input tile */
+};
+
+static const float zeros[MAX_CHANNELS];
+
+static int
+blocks(int n, int size)
+{
+	return (n + size - 1) / size;
+}
+
+static int
+smaller(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+static size_t
+rounded(size_t n)
+{
+	return (n + 15) & ~(size_t) 15;
+}
+
+static bool
+stored(const mmrd_conv_shape *s)
+{
+	return s->C * s->O <= STORED_LIMIT;
+}
+
+static int
+all_tiles(const mmrd_conv_shape *s)
+{
+	return s->N * blocks(s->OH, 4) * blocks(s->OW, 4);
+}
+
+/* Tiles of a super-block: a multiple of TILES, V within SUPER_FLOATS. */
+static int
+super_tiles(const mmrd_conv_shape *s)
+{
+	int n = SUPER_FLOATS / (MMRD_WINO * s->C) / TILES * TILES;
+
+	n = n < TILES ? TILES : n;
+	return smaller(n, all_tiles(s));
+}
+
+size_t
+mmrd_wino_packed(const mmrd_conv_shape *s)
+{
+	return (size_t) s->C * s->O * (stored(s) ? MMRD_WINO : 9);
+}
+
+/* One input channel's 9 x width weights of a panel, to g. */
+static void
+gather_weights(const mmrd_conv_shape *s, const float *w, bool flip, int c,
+               int o0, int width, float *g)
+{
+	for (int t = 0; t < 9; t++)
+	{
+		for (int o = 0; o < width; o++)
+			g[t * width + o] =
+			    flip ? w[((size_t) (8 - t) * s->O + o0 + o) * s->C + c]
+			         : w[((size_t) t * s->C + c) * s->O + o0 + o];
+	}
+}
+
+/*
+ * Stored: panel by panel, place by place, (C, width).  Otherwise: panel by
+ * panel, channel by channel, (9, width).
+ */
+void
+mmrd_wino_pack(const mmrd_conv_shape *s, const float *w, bool flip,
+               float *packed)
+{
+	const int panels = blocks(s->O, MMRD_PANEL);
+	const int strips = blocks(s->C, 16);
+	const bool transformed = stored(s);
+
+#pragma omp parallel for num_threads(mmrd_threads()) schedule(static)
+	for (int task = 0; task < panels * strips; task++)
+	{
+		const int o0 = task / strips * MMRD_PANEL;
+		const int width = smaller(s->O - o0, MMRD_PANEL);
+		const int c0 = task % strips * 16;
+		float g[9 * MMRD_PANEL];
+
+		for (int c = c0; c < smaller(s->C, c0 + 16); c++)
+		{
+			if (transformed)
+			{
+				gather_weights(s, w, flip, c, o0, width, g);
+				mmrd_isa_get()->wino_weight(
+				    width, g,
+				    packed + (size_t) o0 * MMRD_WINO * s->C +
+				        (size_t) c * width,
+				    (size_t) s->C * width);
+			}
+			else
+				gather_weights(s, w, flip, c, o0, width,
+				               packed + (size_t) o0 * 9 * s->C +
+				                   (size_t) c * 9 * width);
+		}
+	}
+}
+
+size_t
+mmrd_wino_shared(const mmrd_conv_shape *s)
+{
+	return rounded((size_t) MMRD_WINO * super_tiles(s) * s->C);
+}
+
+size_t
+mmrd_wino_thread(const mmrd_conv_shape *s)
+{
+	return (size_t) MMRD_WINO * TILES * MMRD_PANEL +
+	       (stored(s) ? 0 : (size_t) MMRD_WINO * DEPTH * MMRD_PANEL);
+}
+
+/* Where tile t of the batch begins in the output. */
+static void
+place_tile(const mmrd_conv_shape *s, int t, int *n, int *y, int *x)
+{
+	const int across = blocks(s->OW, 4);
+	const int down = blocks(s->OH, 4);
+
+	*n = t / (across * down);
+	*y = t / across % down * 4;
+	*x = t % across * 4;
+}
+
+/* Phase 1: V of tile t, channels c0 .. c0+n-1. */
+static void
+transform_input(const mmrd_conv_shape *s, const float *x, int t, int c0, int n,
+                float *v, size_t plane)
+{
+	const float *d[SIDE * SIDE];
+	int image;
+	int y0;
+	int x0;
+
+	place_tile(s, t, &image, &y0, &x0);
+	for (int i = 0; i < SIDE * SIDE; i++)
+	{
+		const int h = y0 - 1 + i / SIDE;
+		const int w = x0 - 1 + i % SIDE;
+
+		d[i] =
+		    h < 0 || h >= s->H || w < 0 || w >= s->W
+		        ? zeros
+		        : x + (((size_t) image * s->H + h) * s->W + w) * s->x_ld + c0;
+	}
+	mmrd_isa_get()->wino_input(n, d, v, plane);
+}
+
+/* The last step of a task: outputs of n tiles, one panel. */
+static void
+transform_outputs(const mmrd_conv_shape *s, int first, int n, int o0,
+                  int width, const float *m, const mmrd_epilogue *e, float *y)
+{
+	for (int i = 0; i < n; i++)
+	{
+		float *out[16];
+		const float *res[16];
+		const float *scale = NULL;
+		const float *shift = NULL;
+		int image;
+		int y0;
+		int x0;
+
+		place_tile(s, first + i, &image, &y0, &x0);
+		for (int k = 0; k < 16; k++)
+		{
+			const int h = y0 + k / 4;
+			const int w = x0 + k % 4;
+			const size_t p = ((size_t) image * s->OH + h) * s->OW + w;
+
+			out[k] = NULL;
+			if (h >= s->OH || w >= s->OW)
+				continue;
+			out[k] = y + p * s->y_ld + o0;
+			if (e != NULL && e->res != NULL)
+				res[k] = e->res + p * e->res_ld + o0;
+		}
+		if (e != NULL)
+		{
+			const size_t group =
+			    (size_t) (image / e->images_per_group) * s->O + o0;
+
+			scale = e->scale != NULL ? e->scale + group : NULL;
+			shift = e->shift != NULL ? e->shift + group : NULL;
+		}
+		mmrd_isa_get()->wino_output(width, m + (size_t) i * MMRD_PANEL,
+		                            (size_t) TILES * MMRD_PANEL, out,
+		                            e != NULL && e->res != NULL ? res : NULL,
+		                            scale, shift, e != NULL && e->relu);
+	}
+}
+
+/*
+ * M (+)= V U over `depth` channels from c0, at all 36 places, n tiles.
+ * u: 36 matrices (depth, width), u_plane apart.
+ */
+static void
+multiply(int n, int width, int depth, int c0, bool add, const float *v,
+         size_t v_plane, int C, const float *u, size_t u_plane, float *m)
+{
+	const mmrd_isa *isa = mmrd_isa_get();
+
+	for (int place = 0; place < MMRD_WINO; place++)
+	{
+		const float *from = v + place * v_plane + c0;
+		float *to = m + (size_t) place * TILES * MMRD_PANEL;
+		mmrd_tile t = {0};
+
+		t.width = width;
+		t.taps = 1;
+		t.depth = depth;
+		t.b = u + place * u_plane;
+		for (int i = 0; i < n; i += MMRD_TILE_ROWS)
+		{
+			const float *a[MMRD_TILE_ROWS];
+			float *c[MMRD_TILE_ROWS];
+
+			t.rows = smaller(n - i, MMRD_TILE_ROWS);
+			for (int r = 0; r < t.rows; r++)
+			{
+				a[r] = from + (size_t) (i + r) * C;
+				c[r] = to + (size_t) (i + r) * MMRD_PANEL;
+			}
+			t.a = a;
+			t.c = c;
+			t.res = add ? (const float *const *) c : NULL;
+			isa->tile(&t);
+		}
+	}
+}
+
+/* Phase 2: one panel and n tiles from `first`, whose V starts at v. */
+static void
+product_task(const mmrd_conv_shape *s, int panel, int first, int n,
+             const float *v, size_t v_plane, const float *packed,
+             const mmrd_epilogue *e, float *y, float *scratch)
+{
+	const int o0 = panel * MMRD_PANEL;
+	const int width = smaller(s->O - o0, MMRD_PANEL);
+	float *m = scratch;
+	float *u = scratch + (size_t) MMRD_WINO * TILES * MMRD_PANEL;
+
+	if (stored(s))
+		multiply(n, width, s->C, 0, false, v, v_plane, s->C,
+		         packed + (size_t) o0 * MMRD_WINO * s->C,
+		         (size_t) s->C * width, m);
+	else
+	{
+		for (int c0 = 0; c0 < s->C; c0 += DEPTH)
+		{
+			const int depth = smaller(s->C - c0, DEPTH);
+			const float *g =
+			    packed + (size_t) o0 * 9 * s->C + (size_t) c0 * 9 * width;
+
+			for (int c = 0; c < depth; c++)
+				mmrd_isa_get()->wino_weight(width, g + (size_t) c * 9 * width,
+				                            u + (size_t) c * width,
+				                            (size_t) depth * width);
+			multiply(n, width, depth, c0, c0 > 0, v, v_plane, s->C, u,
+			         (size_t) depth * width, m);
+		}
+	}
+	transform_outputs(s, first, n, o0, width, m, e, y);
+}
+
+void
+mmrd_wino_run(const mmrd_conv_shape *s, const float *x, const float *packed,
+              const mmrd_epilogue *e, float *y, float *work)
+{
+	const int total = all_tiles(s);
+	const int super = super_tiles(s);
+	const int panels = blocks(s->O, MMRD_PANEL);
+	const int strips = blocks(s->C, STRIP);
+	const size_t plane = (size_t) super * s->C;
+	const size_t scratch = mmrd_wino_thread(s);
+	float *v = work;
+	float *own = work + mmrd_wino_shared(s);
+
+#pragma omp parallel num_threads(mmrd_threads())
+	for (int base = 0; base < total; base += super)
+	{
+		const int n = smaller(total - base, super);
+		const int runs = blocks(n, TILES);
+		/* Even runs, in whole product tiles: 40 tiles are 24 + 16. */
+		const int run =
+		    blocks(blocks(n, runs), MMRD_TILE_ROWS) * MMRD_TILE_ROWS;
+		const int real_runs = blocks(n, run);
+
+#pragma omp for schedule(static)
+		for (int task = 0; task < n * strips; task++)
+		{
+			const int t = task / strips;
+			const int c0 = task % strips * STRIP;
+
+			transform_input(s, x, base + t, c0, smaller(s->C - c0, STRIP),
+			                v + (size_t) t * s->C + c0, plane);
+		}
+#pragma omp for schedule(dynamic)
+		for (int task = 0; task < panels * real_runs; task++)
+		{
+			const int at = task % real_runs * run;
+
+			product_task(s, task / real_runs, base + at, smaller(n - at, run),
+			             v + (size_t) at * s->C, plane, packed, e, y,
+			             own + scratch * (size_t) omp_get_thread_num());
+		}
+	}
+}
+
+/* --- gradient by the weights --- */
+
+/* Tiles of a chunk: V and Z together within 4 * SUPER_FLOATS. */
+static int
+chunk_tiles(const mmrd_conv_shape *s)
+{
+	int n = 4 * SUPER_FLOATS / (MMRD_WINO * (s->C + s->O));
+
+	n = n < 16 ? 16 : n > 256 ? 256 : n;
+	return smaller(n, all_tiles(s));
+}
+
+size_t
+mmrd_wino_weight_shared(const mmrd_conv_shape *s)
+{
+	return rounded((size_t) MMRD_WINO * chunk_tiles(s) * s->C) +
+	       rounded((size_t) MMRD_WINO * chunk_tiles(s) * s->O) +
+	       (size_t) MMRD_WINO * s->C * s->O;
+}
+
+static void
+transform_gradient(const mmrd_conv_shape *s, const float *dy, int t, int o0,
+                   int n, float *z, size_t plane)
+{
+	const float *d[16];
+	int image;
+	int y0;
+	int x0;
+
+	place_tile(s, t, &image, &y0, &x0);
+	for (int i = 0; i < 16; i++)
+	{
+		const int h = y0 + i / 4;
+		const int w = x0 + i % 4;
+
+		d[i] = h >= s->OH || w >= s->OW
+		           ? zeros
+		           : dy +
+		                 (((size_t) image * s->OH + h) * s->OW + w) * s->y_ld +
+		                 o0;
+	}
+	mmrd_isa_get()->wino_gradient(n, d, z, plane);
+}
+
+/* One place's matrix, one panel: du (+)= V^T Z over n tiles. */
+static void
+gradient_task(const mmrd_conv_shape *s, int panel, int n, bool add,
+              const float *v, const float *z, float *du)
+{
+	const int o0 = panel * MMRD_PANEL;
+	const mmrd_segment all = {v, z, n};
+	mmrd_outer o = {0};
+
+	o.width = smaller(s->O - o0, MMRD_PANEL);
+	o.n_segments = 1;
+	o.segments = &all;
+	o.dy_at = o0;
+	o.x_step = s->C;
+	o.dy_step = s->O;
+	o.out_ld = s->O;
+	o.add = add;
+	for (int c = 0; c < s->C; c += MMRD_TILE_ROWS)
+	{
+		o.rows = smaller(s->C - c, MMRD_TILE_ROWS);
+		o.x_at = c;
+		o.out = du + (size_t) c * s->O + o0;
+		mmrd_isa_get()->outer(&o);
+	}
+}
+
+void
+mmrd_wino_weight(const mmrd_conv_shape *s, const float *x, const float *dy,
+                 float *dw, float *work)
+{
+	const int total = all_tiles(s);
+	const int chunk = chunk_tiles(s);
+	const int panels = blocks(s->O, MMRD_PANEL);
+	const int c_strips = blocks(s->C, STRIP);
+	const int o_strips = blocks(s->O, STRIP);
+	const size_t v_plane = (size_t) chunk * s->C;
+	const size_t z_plane = (size_t) chunk * s->O;
+	const size_t u_plane = (size_t) s->C * s->O;
+	float *v = work;
+	float *z = v + rounded(MMRD_WINO * v_plane);
+	float *du = z + rounded(MMRD_WINO * z_plane);
+
+#pragma omp parallel num_threads(mmrd_threads())
+	{
+		for (int base = 0; base < total; base += chunk)
+		{
+			const int n = smaller(total - base, chunk);
+
+#pragma omp for schedule(static) nowait
+			for (int task = 0; task < n * c_strips; task++)
+			{
+				const int t = task / c_strips;
+				const int c0 = task % c_strips * STRIP;
+
+				transform_input(s, x, base + t, c0, smaller(s->C - c0, STRIP),
+				                v + (size_t) t * s->C + c0, v_plane);
+			}
+#pragma omp for schedule(static)
+			for (int task = 0; task < n * o_strips; task++)
+			{
+				const int t = task / o_strips;
+				const int o0 = task % o_strips * STRIP;
+
+				transform_gradient(s, dy, base + t, o0,
+				                   smaller(s->O - o0, STRIP),
+				                   z + (size_t) t * s->O + o0, z_plane);
+			}
+#pragma omp for schedule(dynamic)
+			for (int task = 0; task < MMRD_WINO * panels; task++)
+			{
+				const int place = task / panels;
+
+				gradient_task(s, task % panels, n, base > 0,
+				              v + place * v_plane, z + place * z_plane,
+				              du + place * u_plane);
+			}
+		}
+#pragma omp for schedule(static)
+		for (int c = 0; c < s->C; c++)
+			mmrd_isa_get()->wino_weight_back(s->O, du + (size_t) c * s->O,
+			                                 u_plane, dw + (size_t) c * s->O,
+			                                 u_plane);
+	}
+}

@@ -1,0 +1,113 @@
+/*
+ * model/kernel/isa.h
+ *	  The inner loops that exist once per instruction set, and which set this
+ *	  processor gets.
+ *
+ * One body (tile_body.h, winograd_body.h) is compiled several times, each file
+ * with its own target; the choice is made here, once, from CPUID.  Sums run in
+ * the same order everywhere, but fused multiply-add rounds once instead of
+ * twice, so that bits are equal only between processors with the same choice.
+ */
+#ifndef MMRD_ISA_H
+#define MMRD_ISA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum
+{
+	MMRD_TILE_ROWS = 6,   /* output pixels of one product tile */
+	MMRD_PANEL = 64,      /* output channels of one packed panel, at most */
+	MMRD_PANEL_STEP = 16, /* a panel's width is a multiple of this */
+	MMRD_WINO = 36        /* products of a 6 x 6 Winograd tile */
+};
+
+/*
+ * One tile of a product: rows r of c, each `width` channels, are
+ *
+ *	  c[r] = act(scale * sum over taps t, depth k of a[t][r][k] * b[t*depth+k]
+ *	         + shift + res[r])
+ *
+ * a		taps * MMRD_TILE_ROWS pointers, tap by tap; padding points to zeros
+ * b		(taps * depth, width), packed without gaps
+ * c, res	`rows` pointers; res NULL: none
+ * scale, shift		width floats, or NULL
+ */
+typedef struct mmrd_tile
+{
+	int rows; /* 1 .. MMRD_TILE_ROWS */
+	int width;
+	int taps;
+	int depth;
+	const float *const *a;
+	const float *b;
+	float *const *c;
+	const float *const *res;
+	const float *scale;
+	const float *shift;
+	bool relu;
+} mmrd_tile;
+
+/*
+ * A tile of a weight gradient: for rows i < rows and `width` columns,
+ * out[i * ld + j] += sum over segments and their pixels p of
+ * x[p * x_step + i] * dy[p * dy_step + j].
+ */
+typedef struct mmrd_segment
+{
+	const float *x;
+	const float *dy;
+	int n; /* pixels */
+} mmrd_segment;
+
+typedef struct mmrd_outer
+{
+	int rows; /* 1 .. MMRD_TILE_ROWS */
+	int width;
+	int n_segments;
+	const mmrd_segment *segments;
+	int x_at, dy_at; /* first channel of each, added to the pointers */
+	int x_step, dy_step;
+	float *out;
+	int out_ld;
+	bool add; /* to out, else it is written */
+} mmrd_outer;
+
+typedef struct mmrd_isa
+{
+	const char *name;
+	void (*tile)(const mmrd_tile *t);
+	void (*outer)(const mmrd_outer *o);
+
+	/*
+	 * Winograd F(4x4, 3x3) transforms of one tile, n channels (a multiple of
+	 * 16); see conv_winograd.c.  v and m: 36 planes, `plane` floats apart.
+	 */
+	void (*wino_input)(int n, const float *const *d, float *v, size_t plane);
+	void (*wino_output)(int n, const float *m, size_t plane, float *const *y,
+	                    const float *const *res, const float *scale,
+	                    const float *shift, bool relu);
+	/* For the weight gradient: 6x6 planes z = A dy A^T of a 4x4 tile. */
+	void (*wino_gradient)(int n, const float *const *dy, float *z,
+	                      size_t plane);
+	/* u = G g G^T: 9 rows of n weights, n apart, to 36 planes; and the way
+	 * back, g = G^T u G, rows g_step apart. */
+	void (*wino_weight)(int n, const float *g, float *u, size_t plane);
+	void (*wino_weight_back)(int n, const float *u, size_t plane, float *g,
+	                         size_t g_step);
+} mmrd_isa;
+
+/* The best set that this processor and this build have. */
+const mmrd_isa *mmrd_isa_get(void);
+
+/* For tests: use the set of this name from now on ("plain", "avx2",
+ * "avx512"); false when it is unknown or the processor lacks it. */
+bool mmrd_isa_select(const char *name);
+
+extern const mmrd_isa mmrd_isa_plain;
+#if defined(__x86_64__) && !defined(MMRD_FLOAT_IS_DOUBLE)
+extern const mmrd_isa mmrd_isa_avx2;
+extern const mmrd_isa mmrd_isa_avx512;
+#endif
+
+#endif /* MMRD_ISA_H */

@@ -1,0 +1,17 @@
+/*
+ * model/kernel/isa_plain.c
+ *	  The inner loops with the vectors every processor has: SSE2, NEON, or
+ *none.
+ */
+#include "model/kernel/isa.h"
+
+#define LANES 4
+#define VECTORS 2
+
+#include "model/kernel/tile_body.h"
+#include "model/kernel/winograd_body.h"
+
+const mmrd_isa mmrd_isa_plain = {
+    "plain",     tile,          outer,       wino_input,
+    wino_output, wino_gradient, wino_weight, wino_weight_back,
+};
