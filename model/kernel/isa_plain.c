@@ -5,7 +5,7 @@
  */
 #include "model/kernel/isa.h"
 
-#define LANES 4
+#define LANES (16 / (int) sizeof(float)) /* 16 bytes everywhere */
 #define VECTORS 2
 
 #include "model/kernel/tile_body.h"

@@ -9,8 +9,8 @@
  * closely.  That is the proof of the equations; the first is the proof that
  * single precision is enough.
  *
- * Files: tests/golden/network_*.json, and ../shared/golden/ where that exists
- * (skipped loudly otherwise).
+ * Files: the networks of tests/golden/ (its README tells them), and
+ *../shared/golden/ where that exists (skipped loudly otherwise).
  */
 #include <glob.h>
 
@@ -27,6 +27,7 @@
 #define TOL_LOSS_FIRST 1e-6
 #define TOL_LOSS_LATER 1e-6
 #define TOL_GRADIENT 1e-5
+#define TOL_AFTER 1e-4 /* Adam divides by roots of the smallest gradients */
 #define TOL_CANCELLING 1e-5
 #define TOL_ATTENTION 1e-5
 #define GRADIENT_NORM_ONLY false
@@ -41,6 +42,7 @@
  */
 #define TOL_LOSS_LATER 1e-2
 #define TOL_GRADIENT 5e-3 /* norm only: single values flip with a ReLU */
+#define TOL_AFTER TOL_GRADIENT
 /*
  * The interaction's gradients are sums over all pixels that nearly cancel, so
  * a few flipped ReLUs show: at stage 3 of resnet18_same PyTorch's float32 is
@@ -350,11 +352,14 @@ gradient_in_file_order(const golden *g, const float *gradient, int tensor,
 		out[k] = own[mmrd_tensor_place(t, k)];
 }
 
+/* At 64 pixels the embedding is 2x2: its batch norms see 8 values, and what
+ * Adam did to them shows one step earlier (tests/golden/README.md). */
 static void
-check_losses(int step, const json_t *want, const mmrd_student_losses *got,
-             double lambda)
+check_losses(const golden *g, int step, const json_t *want,
+             const mmrd_student_losses *got, double lambda)
 {
-	const double tol = step < 2 ? TOL_LOSS_FIRST : TOL_LOSS_LATER;
+	const int exact_steps = g->config.input_size <= 64 ? 1 : 2;
+	const double tol = step < exact_steps ? TOL_LOSS_FIRST : TOL_LOSS_LATER;
 	const double loss = got->distillation + lambda * got->prototype;
 	const double w[3] = {
 	    json_number_value(json_object_get(want, "loss")),
@@ -366,7 +371,7 @@ check_losses(int step, const json_t *want, const mmrd_student_losses *got,
 	CHECK(fabs(got->distillation - w[1]) <= tol * w[1],
 	      "step %d: distillation %.9g, want %.9g", step + 1, got->distillation,
 	      w[1]);
-	CHECK(fabs(got->prototype - w[2]) <= tol * w[2],
+	CHECK(fabs(got->prototype - w[2]) <= tol * fabs(w[2]),
 	      "step %d: prototype loss %.9g, want %.9g", step + 1, got->prototype,
 	      w[2]);
 }
@@ -431,7 +436,7 @@ check_training(golden *g)
 		CHECK(mmrd_student_gradients(student, g->weights, lambda, gradient,
 		                             &losses, &err) == MMRD_OK,
 		      "%s", err.message);
-		check_losses((int) i, step, &losses, lambda);
+		check_losses(g, (int) i, step, &losses, lambda);
 		if (i == 0)
 			check_tensors(g, json_object_get(train, "grad"), gradient);
 		mmrd_adam_step(&adam, n, (long) i + 1, gradient, m, v,
@@ -495,7 +500,8 @@ main(void)
 	char pattern[1024];
 
 	mmrd_threads_start(2);
-	check_pattern("tests/golden/network_*.json");
+	CHECK(check_pattern("tests/golden/*resnet*.json") == 10,
+	      "golden files are missing: run this from the root of the tree");
 	snprintf(pattern, sizeof(pattern), "%s/golden/resnet18_*.json",
 	         shared != NULL ? shared : "../shared");
 	if (check_pattern(pattern) == 0)
