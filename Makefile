@@ -101,6 +101,7 @@ $(DATA_built): $(SQL_PARTS)
 # Unit tests.  Linking without the server is the proof that the core does not
 # need it.
 UNIT_NAMES = $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
+FUZZ_NAMES = $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
 build/unit/%: tests/unit/%.c $(CORE_OBJS)
 	@mkdir -p $(@D)
@@ -113,8 +114,10 @@ define variant
 build/$(1)/%.o: %.c Makefile
 	@mkdir -p $$(@D)
 	$(2) $$(CORE_FLAGS) $(3) -I. -c -o $$@ $$<
-build/$(1)/%: build/$(1)/tests/unit/%.o $$(CORE_OBJS:%=build/$(1)/%)
+build/$(1)/test_%: build/$(1)/tests/unit/test_%.o $$(CORE_OBJS:%=build/$(1)/%)
 	$(2) $(3) -o $$@ $$^ $$(TEST_LIBS)
+build/$(1)/fuzz_%: build/$(1)/tests/fuzz/fuzz_%.o $$(CORE_OBJS:%=build/$(1)/%)
+	$(2) $(3) -o $$@ $$^ $$(CORE_LIBS)
 endef
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -144,9 +147,16 @@ unit-build: $(UNIT_BINS)
 unit: unit-build ## unit tests, no server needed
 	@scripts/run-unit unit $(UNIT_BINS)
 
-unit-sanitize-build: $(UNIT_NAMES:%=build/asan/%)
+# The fuzz targets as well, each on every file that a decoder has ever been
+# tested with, its own kind or not.
+REPLAYED = $(wildcard tests/hostile/*/ tests/fuzz/seeds/*/ tests/golden/*/)
+unit-sanitize-build: $(UNIT_NAMES:%=build/asan/%) $(FUZZ_NAMES:%=build/asan/%)
 unit-sanitize: unit-sanitize-build ## unit tests, address and undefined sanitizers
 	@scripts/run-unit sanitized $(UNIT_NAMES:%=build/asan/%)
+	@failed=0; for target in $(FUZZ_NAMES); do \
+		scripts/one-test "replay $$target" build/asan/$$target $(REPLAYED) || \
+			failed=1; \
+	done; exit $$failed
 
 # Objects only: two OpenMP runtimes do not belong in one server process.
 CLANG = clang
@@ -209,7 +219,6 @@ valgrind: unit-build ## unit tests under memcheck
 # One target per decoder, FUZZ_SECONDS for each.  No -fopenmp: decoders have
 # no threads, and clang's runtime is not the one we use.
 FUZZ_SECONDS ?= 20
-FUZZ_NAMES = $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_CORE  = $(filter loader/% model/base/%,$(CORE_OBJS))
 build/fuzz/%.o: %.c Makefile
 	@mkdir -p $(@D)

@@ -1,7 +1,9 @@
 -- scripts/demo.sql
 --	What "make demo" shows: scans, a training, scores.
 
-\set epochs 8
+-- Small pictures and small batches: many steps in little time.
+\set epochs 20
+\set options '{"input_size": 128, "batch_size": 4}'
 \pset footer off
 
 CREATE EXTENSION mmrd;
@@ -19,7 +21,7 @@ SELECT model, version, scans, epochs, loss, threshold, seconds
 FROM mmrd_train('scans',
 	filter => $$split = 'train' and id % 5 <> 0$$,
 	validation => $$split = 'train' and id % 5 = 0$$,
-	options => jsonb_build_object('epochs', :epochs));
+	options => jsonb_build_object('epochs', :epochs) || :'options'::jsonb);
 
 -- The first score of a session loads the model; what follows is the rule.
 SELECT mmrd_score(rgb, aux) AS warm FROM scans LIMIT 1 \gset

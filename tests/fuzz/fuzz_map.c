@@ -3,15 +3,14 @@
  *	  mmrd_map_decode() on anything: no crash, and what it accepts survives
  *	  encoding.
  *
- * For libFuzzer (clang -fsanitize=fuzzer,address,undefined), or linked with
- * any main() that feeds it files.
+ * For libFuzzer, or with the main() of fuzz_replay.h.
  */
 #include "loader/image/map_codec.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz_replay.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
