@@ -487,8 +487,8 @@ mmrd_train(PG_FUNCTION_ARGS)
 	memory =
 	    AllocSetContextCreate(caller, "mmrd train", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(memory);
-	mmrd_pg_threads_begin(threads, fcinfo->flinfo->fn_mcxt);
 	read_request(fcinfo, &r);
+	mmrd_pg_threads_begin(threads, fcinfo->flinfo->fn_mcxt);
 	read_material(&r, memory_bytes, &m);
 	trainer = run_training(&r, &m, memory_bytes, &loss);
 	mmrd_pg_calibrate(&r.options, mmrd_trainer_weights(trainer), m.calibration,

@@ -8,6 +8,7 @@ package MmrdSession;
 
 use strict;
 use warnings;
+use File::Temp;
 use IPC::Run;
 use Time::HiRes qw(time sleep);
 
@@ -68,6 +69,20 @@ sub query
 	$self->send($sql);
 	my @answer = $self->answer;
 	return wantarray ? @answer : $answer[0];
+}
+
+# The same query many times over, from a file: a pipe would fill up.
+sub repeat
+{
+	my ($self, $sql, $times) = @_;
+	my $file = File::Temp->new;
+
+	print $file "$sql;\n" x $times;
+	close $file;
+	$self->{marks}++;
+	$self->{in} .= "\\i $file\n\\echo mark $self->{marks}\n\\warn mark $self->{marks}\n";
+	$self->{run}->pump_nb;
+	return $self->answer;
 }
 
 sub quit
