@@ -376,6 +376,16 @@ check_losses(const golden *g, int step, const json_t *want,
 	      w[2]);
 }
 
+static double
+tensor_tol(const char *name, bool is_gradient)
+{
+	if (strstr(name, ".spatial") != NULL)
+		return TOL_CANCELLING;
+	if (strstr(name, "interaction.") != NULL)
+		return TOL_ATTENTION;
+	return is_gradient ? TOL_GRADIENT : TOL_AFTER;
+}
+
 static void
 check_tensors(golden *g, const json_t *entries, const float *gradient)
 {
@@ -396,10 +406,7 @@ check_tensors(golden *g, const json_t *entries, const float *gradient)
 		else
 			mmrd_weights_get(g->weights, t, buffer);
 		golden_compare(name, entry, g->weights->tensors[t].count, buffer,
-		               strstr(name, ".spatial") != NULL       ? TOL_CANCELLING
-		               : strstr(name, "interaction.") != NULL ? TOL_ATTENTION
-		                                                      : TOL_GRADIENT,
-		               GRADIENT_NORM_ONLY);
+		               tensor_tol(name, gradient != NULL), GRADIENT_NORM_ONLY);
 	}
 	free(buffer);
 }
