@@ -95,8 +95,8 @@ run(const mmrd_load_options *o, const mmrd_dataset *set,
 		signal(SIGINT, on_interrupt);
 		ok = mmrd_scans_check(set, o->quiet, report);
 		mmrd_report_set(set);
-		printf("%zu scans could be loaded, %zu bad\n", report->n_loaded,
-		       report->n_bad);
+		printf("%zu scans found, %zu could be loaded, %zu bad\n", set->n_scans,
+		       report->n_loaded, report->n_bad);
 		return ok;
 	}
 	conn = mmrd_connect(o);

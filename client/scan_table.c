@@ -271,7 +271,16 @@ put_array(mmrd_text *to, const mmrd_dataset *set, const size_t *scans,
 	mmrd_text_add(to, "}");
 }
 
-/* At most IDS_AT_ONCE of them; the answer is their places in the list. */
+/* A name that the database's encoding does not have cannot be in it. */
+static bool
+is_untranslatable(const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	return state != NULL && strcmp(state, "22P05") == 0;
+}
+
+/* The answer is the places in the list of those that are there. */
 static bool
 ask_some(PGconn *conn, const mmrd_scan_table *t, const mmrd_dataset *set,
          const size_t *scans, size_t n, bool *present)
@@ -279,7 +288,7 @@ ask_some(PGconn *conn, const mmrd_scan_table *t, const mmrd_dataset *set,
 	mmrd_text sql = {0};
 	mmrd_text ids = {0};
 	PGresult *result = NULL;
-	const char *values[1];
+	bool ok;
 
 	put_array(&ids, set, scans, n);
 	mmrd_text_add(
@@ -288,16 +297,24 @@ ask_some(PGconn *conn, const mmrd_scan_table *t, const mmrd_dataset *set,
 	    "WITH ORDINALITY a (id, place) WHERE EXISTS (SELECT FROM %s t "
 	    "WHERE t.%s OPERATOR(pg_catalog.=) a.id)",
 	    t->name, t->id);
-	values[0] = ids.text;
 	if (!sql.failed && !ids.failed)
-		result = mmrd_query(conn, "look for rows that are already there",
-		                    sql.text, 1, values);
-	for (int r = 0; result != NULL && r < PQntuples(result); r++)
-		present[scans[atol(PQgetvalue(result, r, 0)) - 1]] = true;
-	PQclear(result);
+		result = PQexecParams(conn, sql.text, 1, NULL,
+		                      (const char *const *) &ids.text, NULL, NULL, 0);
 	mmrd_text_clear(&sql);
 	mmrd_text_clear(&ids);
-	return result != NULL;
+	ok = PQresultStatus(result) == PGRES_TUPLES_OK;
+	if (ok)
+		for (int r = 0; r < PQntuples(result); r++)
+			present[scans[atol(PQgetvalue(result, r, 0)) - 1]] = true;
+	else if (is_untranslatable(result)) /* find out which, by halves */
+		ok = n == 1 ||
+		     (ask_some(conn, t, set, scans, n / 2, present) &&
+		      ask_some(conn, t, set, scans + n / 2, n - n / 2, present));
+	else
+		mmrd_say_result("look for rows that are already there",
+		                PQerrorMessage(conn));
+	PQclear(result);
+	return ok;
 }
 
 bool
