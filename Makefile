@@ -50,8 +50,9 @@ REGRESS_OPTS = --inputdir=tests --outputdir=build/regress \
 # The OpenMP build of OpenBLAS, by its own folder: the pthread build starts
 # threads of its own as soon as it is loaded.
 OPENBLAS_DIR ?= $(firstword $(wildcard /usr/lib/*/openblas-openmp))
+LOADER_LIBS   = -lpng -ltiff -ljpeg -lz -lm -fopenmp
 CORE_LIBS     = -L$(OPENBLAS_DIR) -Wl,-rpath,$(OPENBLAS_DIR) -lopenblas \
-                -lpng -ltiff -ljpeg -lz -lm -fopenmp
+                $(LOADER_LIBS)
 TEST_LIBS     = $(CORE_LIBS) -ljansson
 
 # Shared by every build below.  No -ffast-math: it would change floating
@@ -73,10 +74,14 @@ CLANG_FLAGS = -Wno-unknown-warning-option -Wno-ignored-attributes \
 SHLIB_LINK += $(CORE_LIBS)
 EXTRA_CLEAN = build $(wildcard $(OBJS:.o=.d))
 
+# The program that loads folders of scans: the loader and libpq, no network.
+CLIENT_OBJS = $(patsubst %.c,build/%.o,$(wildcard client/*.c))
+CLIENT_CORE = $(filter loader/% model/base/%,$(CORE_OBJS))
+
 # JIT must not inline a copy of a kernel built with other flags.
 override with_llvm := no
 
-all: $(DATA_built) ## the extension (the default)
+all: $(DATA_built) build/mmrd-load ## the extension and mmrd-load (the default)
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
@@ -94,6 +99,22 @@ $(CORE_OBJS): %.o: %.c
 
 $(DATA_built): $(SQL_PARTS)
 	cat $^ > $@
+
+build/client/%.o: client/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -I. -I$(includedir) -DMMRD_VERSION='"$(EXTVERSION)"' \
+		-c -o $@ $<
+build/mmrd-load: $(CLIENT_OBJS) $(CLIENT_CORE)
+	$(CC) $(CFLAGS) -o $@ $^ $(libpq) $(LOADER_LIBS)
+
+.PHONY: install-client uninstall-client
+install: install-client
+install-client: build/mmrd-load installdirs
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	$(INSTALL_PROGRAM) build/mmrd-load '$(DESTDIR)$(bindir)/mmrd-load'
+uninstall: uninstall-client
+uninstall-client:
+	rm -f '$(DESTDIR)$(bindir)/mmrd-load'
 
 # No object is a mere step on the way, to be deleted.
 .SECONDARY:

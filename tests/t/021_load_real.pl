@@ -1,0 +1,79 @@
+# tests/t/021_load_real.pl
+#	The real scans beside the repository, all of them, through mmrd-load; and
+#	a real teacher.  They are others': where they are absent this is skipped.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use MmrdScans;
+
+my $data = "$ENV{MMRD_SHARED}/data";
+my $teacher = "$ENV{MMRD_SHARED}/weights/resnet18_imagenet.pth";
+for my $needed ("$data/mvtec_3d_ad/cable_gland",
+	"$data/eyecandies/CandyCane", $teacher)
+{
+	plan skip_all => "$needed is not here" unless -r $needed;
+}
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', 'log_parameter_max_length = 100');
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION mmrd');
+
+sub load_ok
+{
+	my ($n, @arguments) = @_;
+	my ($status, $out, $err) = mmrd_load($node, @arguments);
+
+	is($status, 0, "@arguments: exit status") or diag("$out$err");
+	like($out, qr/^$n scans loaded/m, "@arguments: $n scans");
+	return;
+}
+
+sub rows_are
+{
+	my ($table, $want) = @_;
+
+	is($node->safe_psql('postgres', qq{
+		SELECT split, label, count(*), count(mask) FROM $table
+		GROUP BY split, label ORDER BY split, label}), $want, "rows of $table");
+	return;
+}
+
+my $candy_rows = "test_public|f|25|0\ntest_public|t|25|25\n"
+  . "train|f|100|0\nval|f|50|0";
+
+load_ok(20, '-f', 'mvtec3d', "$data/mvtec_3d_ad", '-t', 'cable_gland');
+rows_are('cable_gland',
+	"test|f|2|0\ntest|t|8|8\ntrain|f|8|0\nvalidation|f|2|0");
+for my $aux ('normals', 'depth', 'both')
+{
+	load_ok(200, '-f', 'eyecandies', "$data/eyecandies", '-t', "candy_$aux",
+		"--aux=$aux");
+	rows_are("candy_$aux", $candy_rows);
+}
+is($node->safe_psql('postgres', q{
+	SELECT count(*) FROM candy_both b JOIN candy_normals n USING (id)
+	JOIN candy_depth d USING (id) WHERE b.aux = n.aux AND b.aux2 = d.aux}),
+	'200', 'both is one and the other');
+
+my ($status, $out, $err) = mmrd_load($node, "--teacher=imagenet=$teacher");
+is($status, 0, 'teacher: exit status') or diag("$out$err");
+is($node->safe_psql('postgres',
+	q{SELECT arch FROM mmrd.teachers WHERE name = 'imagenet'}),
+	'resnet18', 'the teacher is there');
+($status, $out, $err) = mmrd_load($node, "--teacher=imagenet=$teacher");
+is($status, 0, 'again: exit status');
+like($err, qr/exists already/, 'again: left as it is');
+
+# Decoded by the server as well, not only by the loader.
+is($node->safe_psql('postgres', q{
+	SELECT scans, deployed FROM mmrd_train('candy_normals', 'candy',
+		filter => $$split = 'train' AND id < 'CandyCane/train/008'$$,
+		options => '{"epochs": 1, "input_size": 64, "teacher": "imagenet"}')}),
+	'8|t', 'and it trains');
+
+$node->stop;
+done_testing();
