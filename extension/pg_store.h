@@ -54,10 +54,16 @@ typedef struct mmrd_pg_version
 
 /*
  * The deployed version of a model, as the active snapshot sees it.  False
- * when the model does not exist or has none.
+ * when the model does not exist or has none; an error when `user`, the role
+ * that asks, is not among those that may use the model.
  */
-extern bool mmrd_pg_version_deployed(const char *model, MemoryContext owner,
+extern bool mmrd_pg_version_deployed(const char *model, Oid user,
+                                     MemoryContext owner,
                                      mmrd_pg_version *out);
+
+/* The same for a version by its number. */
+extern bool mmrd_pg_version_find(const char *model, int32 version, Oid user,
+                                 MemoryContext owner, mmrd_pg_version *out);
 
 /* The names of all models with a deployed version, at most `limit`. */
 extern char **mmrd_pg_models_deployed(int limit, int *n, MemoryContext owner);
@@ -75,8 +81,19 @@ typedef struct mmrd_pg_new_version
 	int32 epochs;
 	float loss;
 	float seconds;
+	Jsonb *metrics; /* NULL: none */
 	Oid by;
 } mmrd_pg_new_version;
+
+/* An error when there is such a model and `user` may not use it. */
+extern void mmrd_pg_model_check(const char *name, Oid user);
+
+/*
+ * Lock a model until the transaction ends, so that nobody else deploys, drops
+ * or trains versions of it; its id.  Errors: there is none of that name; it
+ * may not be used by `user`.
+ */
+extern int32 mmrd_pg_model_lock(const char *name, Oid user);
 
 /*
  * Store a version with its tensors and prototypes; creates the model when it
@@ -93,7 +110,12 @@ extern void mmrd_pg_calibration_store(int64 version, const char *method,
                                       float pixel_threshold,
                                       const float *scores, int n, Oid by);
 
-extern void mmrd_pg_deployment_store(int32 model_id, int64 version, Oid by);
+/* restores: the deployment that a rollback goes back to, else 0. */
+extern void mmrd_pg_deployment_store(int32 model_id, int64 version,
+                                     int64 restores, Oid by);
+
+/* Drop all but the newest `keep` versions and the deployed one; how many. */
+extern int32 mmrd_pg_model_prune(int32 model_id, int32 keep);
 
 /* Is any version of the model deployed, as this transaction sees it? */
 extern bool mmrd_pg_model_is_deployed(int32 model_id);

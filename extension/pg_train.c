@@ -97,6 +97,7 @@ find_teacher(request *r)
 	mmrd_pg_access access;
 
 	mmrd_pg_access_begin(&access);
+	mmrd_pg_model_check(r->model, access.user);
 	if (!mmrd_pg_teacher_find(r->options.teacher, memory, &r->teacher))
 		ereport(ERROR,
 		        (errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -427,7 +428,7 @@ store(const request *r, const material *m, const mmrd_weights *weights,
 	                  (r->options.deploy == MMRD_PG_DEPLOY_IF_BETTER &&
 	                   !mmrd_pg_model_is_deployed(model_id));
 	if (result.deployed)
-		mmrd_pg_deployment_store(model_id, id, r->user);
+		mmrd_pg_deployment_store(model_id, id, 0, r->user);
 	mmrd_pg_access_end(&access);
 	if (!result.deployed && r->options.deploy != MMRD_PG_DEPLOY_NEVER)
 		ereport(NOTICE,
