@@ -171,13 +171,6 @@ static mmrd_pg_statement insert_deployment = {
     {INT4OID, INT8OID, NAMEOID, INT8OID},
     NULL};
 
-static mmrd_pg_statement find_deployment = {
-    "SELECT FROM mmrd.deployments WHERE model = $1 LIMIT 1",
-    false,
-    1,
-    {INT4OID},
-    NULL};
-
 static Datum
 role_name(Oid role)
 {
@@ -416,8 +409,8 @@ mmrd_pg_model_check(const char *name, Oid user)
 		                 user);
 }
 
-static int32
-lock_or_create_model(const char *name, Oid by)
+int32
+mmrd_pg_model_lock_or_create(const char *name, Oid by)
 {
 	Datum values[] = {CStringGetTextDatum(name), role_name(by)};
 	int32 id;
@@ -457,7 +450,7 @@ bytes_datum(const void *bytes, Size n)
 
 int64
 mmrd_pg_version_store(const mmrd_pg_new_version *what,
-                      const mmrd_weights *weights, int32 *model_id,
+                      const mmrd_weights *weights, int32 model_id,
                       int32 *version)
 {
 	Datum values[16];
@@ -465,8 +458,7 @@ mmrd_pg_version_store(const mmrd_pg_new_version *what,
 	bool isnull;
 	int64 id;
 
-	*model_id = lock_or_create_model(what->model, what->by);
-	values[0] = Int32GetDatum(*model_id);
+	values[0] = Int32GetDatum(model_id);
 	mmrd_pg_run(&next_version, values, NULL);
 	*version = DatumGetInt32(mmrd_pg_field(0, 1, &isnull));
 
@@ -489,7 +481,8 @@ mmrd_pg_version_store(const mmrd_pg_new_version *what,
 		nulls[15] = 'n';
 	mmrd_pg_run(&insert_version, values, nulls);
 	id = DatumGetInt64(mmrd_pg_field(0, 1, &isnull));
-	mmrd_pg_tensors_store_version(id, weights);
+	mmrd_pg_tensors_store_version(
+	    id, weights, what->options->precision == MMRD_PG_BFLOAT16);
 	return id;
 }
 
@@ -521,12 +514,4 @@ mmrd_pg_deployment_store(int32 model_id, int64 version, int64 restores, Oid by)
 	                  role_name(by), Int64GetDatum(restores)};
 
 	mmrd_pg_run(&insert_deployment, values, NULL);
-}
-
-bool
-mmrd_pg_model_is_deployed(int32 model_id)
-{
-	Datum values[] = {Int32GetDatum(model_id)};
-
-	return mmrd_pg_run(&find_deployment, values, NULL) > 0;
 }

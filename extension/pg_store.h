@@ -95,14 +95,16 @@ extern void mmrd_pg_model_check(const char *name, Oid user);
  */
 extern int32 mmrd_pg_model_lock(const char *name, Oid user);
 
+/* The same, and the model is created when there is none of that name. */
+extern int32 mmrd_pg_model_lock_or_create(const char *name, Oid by);
+
 /*
- * Store a version with its tensors and prototypes; creates the model when it
- * is new.  *model_id and *version are set; returns the version's id.  Other
- * trainings of the model wait for this transaction's end.
+ * Store a version with its tensors and prototypes, under the next number,
+ * which *version gets; returns its id.  The caller holds the model's lock.
  */
 extern int64 mmrd_pg_version_store(const mmrd_pg_new_version *what,
-                                   const mmrd_weights *weights,
-                                   int32 *model_id, int32 *version);
+                                   const mmrd_weights *weights, int32 model_id,
+                                   int32 *version);
 
 /* scores ascend. */
 extern void mmrd_pg_calibration_store(int64 version, const char *method,
@@ -116,8 +118,5 @@ extern void mmrd_pg_deployment_store(int32 model_id, int64 version,
 
 /* Drop all but the newest `keep` versions and the deployed one; how many. */
 extern int32 mmrd_pg_model_prune(int32 model_id, int32 keep);
-
-/* Is any version of the model deployed, as this transaction sees it? */
-extern bool mmrd_pg_model_is_deployed(int32 model_id);
 
 #endif /* MMRD_PG_STORE_H */

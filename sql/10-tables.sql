@@ -119,7 +119,7 @@ CREATE TABLE mmrd.calibrations (
 );
 CREATE INDEX calibrations_version_idx ON mmrd.calibrations (version, id DESC);
 COMMENT ON TABLE mmrd.calibrations IS 'thresholds of a version: the newest row counts';
-COMMENT ON COLUMN mmrd.calibrations.method IS 'where the scores come from: validation, held-out';
+COMMENT ON COLUMN mmrd.calibrations.method IS 'where the scores come from: validation, held-out, calibrate; calibrate-f1, where labels set the threshold';
 COMMENT ON COLUMN mmrd.calibrations.fpr IS 'share of normal scans that the threshold may call anomalous';
 COMMENT ON COLUMN mmrd.calibrations.scores IS 'of the normal scans it was made from, ascending';
 

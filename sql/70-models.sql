@@ -55,3 +55,14 @@ CREATE FUNCTION mmrd_disallow(model text, role name)
 COMMENT ON FUNCTION mmrd_disallow(text, name) IS
 	'take a role off the list of those who may use a model; false where it was not on it';
 REVOKE ALL ON FUNCTION mmrd_disallow(text, name) FROM PUBLIC;
+
+CREATE FUNCTION mmrd_calibrate(model text, source regclass,
+							   rgb name DEFAULT 'rgb', aux name DEFAULT 'aux',
+							   aux2 name DEFAULT NULL, filter text DEFAULT NULL,
+							   label name DEFAULT NULL, fpr real DEFAULT 0.01)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'mmrd_calibrate'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000000;
+COMMENT ON FUNCTION mmrd_calibrate(text, regclass, name, name, name, text, name, real) IS
+	'set the thresholds of a deployed version anew, from normal or labelled scans; the new threshold';
+REVOKE ALL ON FUNCTION mmrd_calibrate(text, regclass, name, name, name, text, name, real) FROM PUBLIC;
