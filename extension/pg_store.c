@@ -10,11 +10,18 @@
 
 #include "extension/pg_store.h"
 
+#include <math.h>
+
 #include "catalog/pg_type.h"
 #include "extension/pg_access.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+
+enum
+{
+	MAX_NAME_BYTES = 200 /* of a model */
+};
 
 static mmrd_pg_statement find_teacher = {
     "SELECT id, arch, builtin FROM mmrd.teachers WHERE name = $1",
@@ -409,6 +416,19 @@ mmrd_pg_model_check(const char *name, Oid user)
 		                 user);
 }
 
+void
+mmrd_pg_model_check_name(const char *name)
+{
+	if (name[0] == '\0')
+		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
+		                errmsg("the name of a model must not be empty")));
+	if (strlen(name) > MAX_NAME_BYTES)
+		ereport(ERROR, (errcode(ERRCODE_NAME_TOO_LONG),
+		                errmsg("the name of the model is too long"),
+		                errdetail("It has %zu bytes, %d are allowed.",
+		                          strlen(name), MAX_NAME_BYTES)));
+}
+
 int32
 mmrd_pg_model_lock_or_create(const char *name, Oid by)
 {
@@ -448,12 +468,21 @@ bytes_datum(const void *bytes, Size n)
 	return PointerGetDatum(value);
 }
 
+static Datum
+text_or_null(const char *text, char *null)
+{
+	if (text != NULL)
+		return CStringGetTextDatum(text);
+	*null = 'n';
+	return (Datum) 0;
+}
+
 int64
 mmrd_pg_version_store(const mmrd_pg_new_version *what,
                       const mmrd_weights *weights, int32 model_id,
                       int32 *version)
 {
-	Datum values[16];
+	Datum values[16] = {0};
 	char nulls[] = "                ";
 	bool isnull;
 	int64 id;
@@ -466,15 +495,21 @@ mmrd_pg_version_store(const mmrd_pg_new_version *what,
 	values[2] = Int32GetDatum(what->teacher->id);
 	values[3] = modality_names(what->options->config.n_aux);
 	values[4] = JsonbPGetDatum(mmrd_pg_options_complete(what->options));
-	values[5] = CStringGetTextDatum(what->source);
-	values[6] = CStringGetTextDatum(what->source_query);
+	values[5] = text_or_null(what->source, &nulls[5]);
+	values[6] = text_or_null(what->source_query, &nulls[6]);
 	values[7] = Int32GetDatum(what->scans);
-	values[8] = bytes_datum(what->scans_sha256, 32);
+	if (what->scans_sha256 != NULL)
+		values[8] = bytes_datum(what->scans_sha256, 32);
+	else
+		nulls[8] = 'n';
 	values[9] = Int64GetDatum((int64) what->options->train.seed);
 	values[10] = Int32GetDatum(what->epochs);
 	values[11] = Float4GetDatum(what->loss);
+	if (isnan(what->loss))
+		nulls[11] = 'n';
 	values[12] = Float4GetDatum(what->seconds);
-	values[13] = CStringGetTextDatum(MMRD_VERSION);
+	values[13] = CStringGetTextDatum(
+	    what->code_version != NULL ? what->code_version : MMRD_VERSION);
 	values[14] = role_name(what->by);
 	values[15] = PointerGetDatum(what->metrics);
 	if (what->metrics == NULL)

@@ -68,22 +68,26 @@ extern bool mmrd_pg_version_find(const char *model, int32 version, Oid user,
 /* The names of all models with a deployed version, at most `limit`. */
 extern char **mmrd_pg_models_deployed(int limit, int *n, MemoryContext owner);
 
-/* What a training leaves behind. */
+/* What a training leaves behind, or a file brings along. */
 typedef struct mmrd_pg_new_version
 {
 	const char *model;
 	const mmrd_pg_teacher *teacher;
 	const mmrd_pg_options *options;
-	const char *source;
-	const char *source_query;
-	int32 scans;
+	const char *source;        /* this one and the two below may be NULL: */
+	const char *source_query;  /* a file that does not say it */
 	const uint8 *scans_sha256; /* 32 bytes */
+	int32 scans;
 	int32 epochs;
-	float loss;
+	float loss; /* NaN: not known */
 	float seconds;
-	Jsonb *metrics; /* NULL: none */
+	Jsonb *metrics;           /* NULL: none */
+	const char *code_version; /* NULL: this one */
 	Oid by;
 } mmrd_pg_new_version;
+
+/* Throw unless a model may be called so. */
+extern void mmrd_pg_model_check_name(const char *name);
 
 /* An error when there is such a model and `user` may not use it. */
 extern void mmrd_pg_model_check(const char *name, Oid user);

@@ -36,8 +36,7 @@ PG_FUNCTION_INFO_V1(mmrd_train);
 
 enum
 {
-	MAX_NAME_BYTES = 200, /* of a model */
-	MIN_HELD_OUT = 32     /* scans, where a tenth of all is more than that */
+	MIN_HELD_OUT = 32 /* scans, where a tenth of all is more than that */
 };
 
 /* The arguments of mmrd_train(), checked. */
@@ -80,19 +79,6 @@ static char *
 name_or_null(FunctionCallInfo fcinfo, int n)
 {
 	return PG_ARGISNULL(n) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(n)));
-}
-
-static void
-check_model_name(const char *name)
-{
-	if (name[0] == '\0')
-		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
-		                errmsg("the name of a model must not be empty")));
-	if (strlen(name) > MAX_NAME_BYTES)
-		ereport(ERROR, (errcode(ERRCODE_NAME_TOO_LONG),
-		                errmsg("the name of the model is too long"),
-		                errdetail("It has %zu bytes, %d are allowed.",
-		                          strlen(name), MAX_NAME_BYTES)));
 }
 
 static void
@@ -149,7 +135,7 @@ read_request(FunctionCallInfo fcinfo, request *r)
 	                    colour_only ? NULL : name_or_null(fcinfo, 3),
 	                    colour_only ? NULL : name_or_null(fcinfo, 4));
 	r->model = PG_ARGISNULL(1) ? r->source.name : text_or_null(fcinfo, 1);
-	check_model_name(r->model);
+	mmrd_pg_model_check_name(r->model);
 	r->filter = text_or_null(fcinfo, 5);
 	r->validation = text_or_null(fcinfo, 6);
 	check_labels(r);

@@ -38,10 +38,10 @@ CREATE TABLE mmrd.versions (
 	teacher integer NOT NULL REFERENCES mmrd.teachers (id),
 	modalities text[] NOT NULL,
 	options jsonb NOT NULL,
-	source text NOT NULL,
-	source_query text NOT NULL,
+	source text,
+	source_query text,
 	scans integer NOT NULL,
-	scans_sha256 bytea NOT NULL,
+	scans_sha256 bytea,
 	seed bigint NOT NULL,
 	epochs integer NOT NULL,
 	loss real,
@@ -55,6 +55,7 @@ CREATE TABLE mmrd.versions (
 COMMENT ON TABLE mmrd.versions IS 'trained states of models; never changed once written';
 COMMENT ON COLUMN mmrd.versions.uid IS 'the same wherever this version is copied to: what caches go by';
 COMMENT ON COLUMN mmrd.versions.options IS 'every option of the training, defaults filled in';
+COMMENT ON COLUMN mmrd.versions.source IS 'the table of the training scans; NULL: imported from a file that does not say';
 COMMENT ON COLUMN mmrd.versions.source_query IS 'the SELECT that read the training scans';
 COMMENT ON COLUMN mmrd.versions.scans_sha256 IS 'SHA-256 over the SHA-256 of each training image, in training order';
 COMMENT ON COLUMN mmrd.versions.loss IS 'mean loss of the last epoch';

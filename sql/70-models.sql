@@ -66,3 +66,39 @@ CREATE FUNCTION mmrd_calibrate(model text, source regclass,
 COMMENT ON FUNCTION mmrd_calibrate(text, regclass, name, name, name, text, name, real) IS
 	'set the thresholds of a deployed version anew, from normal or labelled scans; the new threshold';
 REVOKE ALL ON FUNCTION mmrd_calibrate(text, regclass, name, name, name, text, name, real) FROM PUBLIC;
+
+-- Model files.  Exporting reads only, so it also works on a standby.
+CREATE FUNCTION mmrd_export_model(model text, version integer DEFAULT NULL)
+	RETURNS bytea
+	AS 'MODULE_PATHNAME', 'mmrd_export_model'
+	LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000;
+COMMENT ON FUNCTION mmrd_export_model(text, integer) IS
+	'a version of a model, the deployed one by default, as a safetensors file';
+REVOKE ALL ON FUNCTION mmrd_export_model(text, integer) FROM PUBLIC;
+
+CREATE FUNCTION mmrd_export_model_file(model text, path text,
+									   version integer DEFAULT NULL)
+	RETURNS bigint
+	AS 'MODULE_PATHNAME', 'mmrd_export_model_file'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION mmrd_export_model_file(text, text, integer) IS
+	'write a version of a model into a file on the server; its size in bytes';
+REVOKE ALL ON FUNCTION mmrd_export_model_file(text, text, integer) FROM PUBLIC;
+
+CREATE FUNCTION mmrd_import_model(name text, file bytea,
+								  deploy boolean DEFAULT true)
+	RETURNS integer
+	AS 'MODULE_PATHNAME', 'mmrd_import_model'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION mmrd_import_model(text, bytea, boolean) IS
+	'add a version to a model from the bytes of a model file; its number';
+REVOKE ALL ON FUNCTION mmrd_import_model(text, bytea, boolean) FROM PUBLIC;
+
+CREATE FUNCTION mmrd_import_model_file(name text, path text,
+									   deploy boolean DEFAULT true)
+	RETURNS integer
+	AS 'MODULE_PATHNAME', 'mmrd_import_model_file'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION mmrd_import_model_file(text, text, boolean) IS
+	'add a version to a model from a model file on the server; its number';
+REVOKE ALL ON FUNCTION mmrd_import_model_file(text, text, boolean) FROM PUBLIC;
