@@ -1,6 +1,6 @@
 /*
  * extension/pg_calibrate.c
- *	  Thresholds of a freshly trained network from scans it has not seen.
+ *	  Judging a freshly trained network by scans that it has not seen.
  */
 #include "postgres.h"
 
@@ -8,8 +8,6 @@
 
 #include "extension/pg_engine.h"
 #include "extension/pg_training.h"
-#include "miscadmin.h"
-#include "model/score/calibration.h"
 #include "utils/memutils.h"
 
 static mmrd_pg_engine *
@@ -31,51 +29,45 @@ build_engine(const mmrd_pg_options *options, const mmrd_weights *weights)
 	return engine;
 }
 
-/* The inputs of an engine lie one after the other, as in a record. */
-static void
-load_inputs(mmrd_pg_engine *engine, mmrd_pg_spool *inputs, int number,
-            Size record_bytes)
+Size
+mmrd_pg_calibration_record_bytes(const mmrd_pg_options *options)
 {
-	const void *record = mmrd_pg_spool_get(inputs, number, engine->input[0]);
+	const Size S = (Size) options->config.input_size;
 
-	if (record != engine->input[0])
-		memcpy(engine->input[0], record, record_bytes);
+	return mmrd_pg_input_record_bytes(options) + sizeof(mmrd_pg_verdict) +
+	       (options->mask != NULL ? S * S : 0);
 }
 
 void
 mmrd_pg_calibrate(const mmrd_pg_options *options, const mmrd_weights *weights,
-                  mmrd_pg_spool *inputs, mmrd_pg_calibration *out)
+                  mmrd_pg_spool *scans, mmrd_pg_judge *judge)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext memory = AllocSetContextCreate(caller, "mmrd calibration",
 	                                             ALLOCSET_DEFAULT_SIZES);
-	const Size record_bytes = mmrd_pg_input_record_bytes(options);
-	const int n = mmrd_pg_spool_count(inputs);
-	mmrd_error err = {0};
+	const Size input_bytes = mmrd_pg_input_record_bytes(options);
+	const int n = mmrd_pg_spool_count(scans);
 	mmrd_pg_engine *engine;
-	float *quantiles;
+	void *buffer;
 
-	memset(out, 0, sizeof(*out));
 	if (n == 0)
 		return;
-	out->n = n;
-	out->scores = palloc(n * sizeof(float));
 	MemoryContextSwitchTo(memory);
 	engine = build_engine(options, weights);
-	quantiles = palloc(n * sizeof(float));
+	buffer = palloc(mmrd_pg_calibration_record_bytes(options));
 	for (int i = 0; i < n; i++)
 	{
-		load_inputs(engine, inputs, i, record_bytes);
-		MMRD_PG_CHECK(mmrd_pg_engine_run(engine, &out->scores[i], &err), &err);
-		quantiles[i] = mmrd_map_quantile(engine->map, engine->map_count,
-		                                 options->threshold_fpr);
-		CHECK_FOR_INTERRUPTS();
+		const char *record = mmrd_pg_spool_get(scans, i, buffer);
+		mmrd_pg_verdict verdict;
+
+		/* The inputs of an engine lie one after the other, too. */
+		memcpy(engine->input[0], record, input_bytes);
+		memcpy(&verdict, record + input_bytes, sizeof(verdict));
+		mmrd_pg_judge_scan(judge, engine, (mmrd_pg_class) verdict.class,
+		                   verdict.has_mask ? (const uint8 *) record +
+		                                          input_bytes + sizeof(verdict)
+		                                    : NULL);
 	}
-	mmrd_floats_sort(out->scores, n);
-	mmrd_floats_sort(quantiles, n);
-	out->threshold = mmrd_threshold(out->scores, n, options->threshold_fpr);
-	out->pixel_threshold =
-	    mmrd_threshold(quantiles, n, options->threshold_fpr);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(memory);
 }

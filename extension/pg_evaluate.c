@@ -7,7 +7,6 @@
 #include <math.h>
 
 #include "access/htup_details.h"
-#include "catalog/pg_type.h"
 #include "extension/pg_cache.h"
 #include "extension/pg_glue.h"
 #include "extension/pg_input.h"
@@ -15,6 +14,7 @@
 #include "extension/pg_score.h"
 #include "extension/pg_settings.h"
 #include "extension/pg_threads.h"
+#include "extension/pg_truth.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -34,11 +34,9 @@ typedef struct evaluation
 {
 	mmrd_pg_source source;
 	const mmrd_pg_version *version;
-	int label; /* place among the source's extra columns, -1: none */
-	int mask;
+	mmrd_pg_truth truth;
 	mmrd_scores scores;
 	mmrd_aupro pixels;
-	uint8 *mask_pixels;
 	int64 n_unlabelled;
 	int64 n_without_mask; /* anomalous, but the mask is NULL */
 } evaluation;
@@ -52,33 +50,6 @@ clear_evaluation(void *arg)
 	mmrd_aupro_clear(&e->pixels);
 }
 
-static bool
-read_mask(evaluation *e, const mmrd_pg_scan *scan)
-{
-	const mmrd_pg_options *options = &e->version->options;
-	const int S = options->config.input_size;
-	mmrd_error err = {0};
-
-	if (e->mask < 0 || scan->extra_null[e->mask])
-		return false;
-	if (mmrd_pg_mask_prepare(PG_DETOAST_DATUM_PACKED(scan->extra[e->mask]),
-	                         options->has_roi ? options->roi : NULL, S, S,
-	                         e->mask_pixels, &err) != MMRD_OK)
-		mmrd_pg_throw_where(&err, psprintf("column \"%s\" of \"%s\"",
-		                                   e->source.extra[e->mask],
-		                                   e->source.name));
-	return true;
-}
-
-static bool
-any_set(const uint8 *mask, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (mask[i] != 0)
-			return true;
-	return false;
-}
-
 static void
 evaluate_scan(void *context, const mmrd_pg_scan *scan)
 {
@@ -88,8 +59,8 @@ evaluate_scan(void *context, const mmrd_pg_scan *scan)
 	/* Looked up for each scan: a condition may score with other models. */
 	mmrd_pg_engine *engine = mmrd_pg_cache_get(e->version);
 	mmrd_error err = {0};
+	mmrd_pg_class class;
 	bool has_mask;
-	bool anomalous;
 	float score;
 
 	for (int m = 0; m <= options->config.n_aux; m++)
@@ -99,27 +70,25 @@ evaluate_scan(void *context, const mmrd_pg_scan *scan)
 			mmrd_pg_scan_throw(&e->source, scan, m, &err);
 	MMRD_PG_CHECK(mmrd_pg_engine_run(engine, &score, &err), &err);
 
-	has_mask = read_mask(e, scan);
-	if (e->label >= 0 && scan->extra_null[e->label])
+	class = mmrd_pg_truth_read(&e->truth, scan, options, &has_mask);
+	if (class == MMRD_PG_UNKNOWN)
 	{
-		e->n_unlabelled++;
+		e->n_unlabelled += e->truth.label >= 0;
 		return;
 	}
-	anomalous = e->label >= 0
-	                ? DatumGetBool(scan->extra[e->label])
-	                : has_mask && any_set(e->mask_pixels, engine->map_count);
-	if (e->label >= 0 || e->mask >= 0)
-		MMRD_PG_CHECK(mmrd_scores_add(&e->scores, score, anomalous, &err),
-		              &err);
-	if (e->mask < 0)
+	MMRD_PG_CHECK(
+	    mmrd_scores_add(&e->scores, score, class == MMRD_PG_ANOMALOUS, &err),
+	    &err);
+	if (e->truth.mask < 0)
 		return;
-	if (anomalous && !has_mask)
+	if (class == MMRD_PG_ANOMALOUS && !has_mask)
 	{
 		e->n_without_mask++;
 		return;
 	}
 	MMRD_PG_CHECK(mmrd_aupro_add(&e->pixels, engine->map,
-	                             has_mask ? e->mask_pixels : NULL, S, S, &err),
+	                             has_mask ? e->truth.pixels : NULL, S, S,
+	                             &err),
 	              &err);
 }
 
@@ -150,21 +119,9 @@ begin(FunctionCallInfo fcinfo, evaluation *e)
 	mmrd_pg_source_init(&e->source, PG_GETARG_OID(0), name_or_null(fcinfo, 2),
 	                    aux, aux2);
 	mmrd_pg_check_modalities(e->version, aux != NULL, aux2 != NULL);
-	e->label = -1;
-	e->mask = -1;
-	if (!PG_ARGISNULL(5))
-	{
-		e->label = e->source.n_extra;
-		mmrd_pg_source_add(&e->source, name_or_null(fcinfo, 5), BOOLOID);
-	}
-	if (!PG_ARGISNULL(6))
-	{
-		const Size S = (Size) e->version->options.config.input_size;
-
-		e->mask = e->source.n_extra;
-		mmrd_pg_source_add(&e->source, name_or_null(fcinfo, 6), BYTEAOID);
-		e->mask_pixels = palloc(S * S);
-	}
+	mmrd_pg_truth_init(&e->truth, &e->source, name_or_null(fcinfo, 5),
+	                   name_or_null(fcinfo, 6),
+	                   e->version->options.config.input_size);
 	return mmrd_pg_source_query(&e->source, filter, NULL, false);
 }
 

@@ -4,18 +4,14 @@
  */
 #include "postgres.h"
 
-#include <sys/stat.h>
-
-#include "catalog/pg_authid.h"
 #include "extension/pg_access.h"
 #include "extension/pg_glue.h"
+#include "extension/pg_server_file.h"
 #include "extension/pg_store.h"
 #include "fmgr.h"
 #include "loader/weights/weights_file.h"
 #include "miscadmin.h"
-#include "storage/fd.h"
 #include "tcop/utility.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -25,9 +21,7 @@ PG_FUNCTION_INFO_V1(mmrd_drop_teacher);
 
 enum
 {
-	MAX_NAME_BYTES = 200,    /* of a teacher */
-	READ_AT_ONCE = 1 << 20,  /* bytes of a file between two checks */
-	MAX_FILE_BYTES = 1 << 30 /* what a bytea could hold */
+	MAX_NAME_BYTES = 200 /* of a teacher */
 };
 
 static void
@@ -175,50 +169,6 @@ mmrd_import_teacher(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* The whole file, palloc'd.  Only a regular file: others may block. */
-static uint8 *
-read_server_file(const char *path, Size *n_bytes)
-{
-	struct stat st;
-	FILE *file;
-	uint8 *bytes;
-	Size at = 0;
-
-	if (stat(path, &st) != 0)
-		ereport(ERROR, (errcode_for_file_access(),
-		                errmsg("could not open file \"%s\": %m", path)));
-	if (!S_ISREG(st.st_mode))
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-		                errmsg("\"%s\" is not a regular file", path)));
-	if (st.st_size > MAX_FILE_BYTES)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-		                errmsg("file \"%s\" is too large", path),
-		                errdetail("It has %lld bytes, %d are allowed.",
-		                          (long long) st.st_size, MAX_FILE_BYTES)));
-	file = AllocateFile(path, PG_BINARY_R);
-	if (file == NULL)
-		ereport(ERROR, (errcode_for_file_access(),
-		                errmsg("could not open file \"%s\": %m", path)));
-	bytes = MemoryContextAllocHuge(CurrentMemoryContext,
-	                               Max((Size) st.st_size, 1));
-	while (at < (Size) st.st_size)
-	{
-		const Size n = Min((Size) st.st_size - at, (Size) READ_AT_ONCE);
-		const Size got = fread(bytes + at, 1, n, file);
-
-		CHECK_FOR_INTERRUPTS();
-		if (ferror(file))
-			ereport(ERROR, (errcode_for_file_access(),
-			                errmsg("could not read file \"%s\": %m", path)));
-		if (got == 0)
-			break; /* it has become shorter: the reader will say so */
-		at += got;
-	}
-	FreeFile(file);
-	*n_bytes = at;
-	return bytes;
-}
-
 Datum
 mmrd_import_teacher_file(PG_FUNCTION_ARGS)
 {
@@ -228,20 +178,10 @@ mmrd_import_teacher_file(PG_FUNCTION_ARGS)
 	Size n_bytes;
 
 	PreventCommandIfReadOnly("mmrd_import_teacher_file()");
-	if (!has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
-		ereport(ERROR,
-		        (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-		         errmsg("permission denied to read files of the server"),
-		         errdetail("Only roles with privileges of role "
-		                   "\"pg_read_server_files\" may import from a file."),
-		         errhint("mmrd_import_teacher takes the weights as bytea, "
-		                 "from the client.")));
-	if (PG_ARGISNULL(1))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("the path of the file must not be null")));
-	path = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	canonicalize_path(path);
-	bytes = read_server_file(path, &n_bytes);
+	mmrd_pg_server_file_may_read("mmrd_import_teacher takes the weights as "
+	                             "bytea, from the client.");
+	path = mmrd_pg_server_file_path(fcinfo, 1);
+	bytes = mmrd_pg_server_file_read(path, &n_bytes);
 	import_teacher(name, bytes, n_bytes, optional_text(fcinfo, 2));
 	pfree(bytes);
 	PG_RETURN_VOID();

@@ -41,6 +41,8 @@ typedef struct option
 
 static const char *const deploy_names[] = {"if_better", "always", "never",
                                            NULL};
+static const char *const method_names[] = {"mmrd", "rd", NULL};
+static const char *const precision_names[] = {"float32", "bfloat16", NULL};
 static const char *const prior_at_names[] = {"next", "same", NULL};
 static const char *const fusion_names[] = {"modulated", "modulated_aux", "add",
                                            "none", NULL};
@@ -66,11 +68,16 @@ static const option options_table[] = {
     {"bn_adapt", KIND_ENUM, AT(train.adapt_mask), 0, 0, 0, adapt_names},
     {"aux_kind", KIND_ENUM, AT(aux_kind[0]), 0, 0, 0, aux_kind_names},
     {"aux2_kind", KIND_ENUM, AT(aux_kind[1]), 0, 0, 0, aux_kind_names},
+    {"method", KIND_ENUM, AT(method), 0, 0, 0, method_names},
     {"fusion", KIND_ENUM, AT(config.fusion), 0, 0, 0, fusion_names},
     {"interaction", KIND_BOOL, AT(config.interaction), 0, 0, 0, NULL},
     {"prior_at", KIND_ENUM, AT(config.prior_at), 0, 0, 0, prior_at_names},
+    {"label", KIND_TEXT, AT(label), 0, 0, 0, NULL},
+    {"mask", KIND_TEXT, AT(mask), 0, 0, 0, NULL},
     {"deploy", KIND_ENUM, AT(deploy), 0, 0, 0, deploy_names},
     {"threshold_fpr", KIND_DOUBLE, AT(threshold_fpr), 1e-6, 0.5, 0, NULL},
+    {"keep_versions", KIND_INT, AT(keep_versions), 0, 1000000, 0, NULL},
+    {"precision", KIND_ENUM, AT(precision), 0, 0, 0, precision_names},
 };
 
 void
@@ -241,6 +248,16 @@ find_option(const JsonbValue *key)
 	return NULL; /* not reached */
 }
 
+/* The baseline is the same network with its multi-modal parts taken out. */
+static void
+apply_method(mmrd_pg_options *options)
+{
+	if (options->method != MMRD_PG_METHOD_RD)
+		return;
+	options->config.fusion = MMRD_FUSION_NONE;
+	memset(options->config.prototypes, 0, sizeof(options->config.prototypes));
+}
+
 void
 mmrd_pg_options_parse(Jsonb *json, mmrd_pg_options *options)
 {
@@ -262,6 +279,7 @@ mmrd_pg_options_parse(Jsonb *json, mmrd_pg_options *options)
 		(void) JsonbIteratorNext(&it, &value, true); /* arrays stay whole */
 		read_option(find_option(&key), &value, options);
 	}
+	apply_method(options);
 }
 
 /* Shortest text that reads back as the same number. */
@@ -332,7 +350,9 @@ scalar_value(const option *o, const void *at)
 		case KIND_ENUM:
 			return string_value(o->names[*(const int32 *) at]);
 		case KIND_TEXT:
-			return string_value(*(char *const *) at);
+			if (*(char *const *) at != NULL)
+				return string_value(*(char *const *) at);
+			break;
 		case KIND_INTS:
 		case KIND_ROI:
 			break;

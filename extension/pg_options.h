@@ -16,11 +16,28 @@ typedef enum mmrd_pg_deploy
 	MMRD_PG_DEPLOY_NEVER
 } mmrd_pg_deploy;
 
+typedef enum mmrd_pg_method
+{
+	MMRD_PG_METHOD_MMRD,
+	MMRD_PG_METHOD_RD /* RGB alone, without priors */
+} mmrd_pg_method;
+
+typedef enum mmrd_pg_precision
+{
+	MMRD_PG_FLOAT32,
+	MMRD_PG_BFLOAT16
+} mmrd_pg_precision;
+
 typedef struct mmrd_pg_options
 {
 	char *teacher;
+	char *label; /* columns of the validation scans; NULL: none */
+	char *mask;
 	int epochs;
-	int deploy; /* mmrd_pg_deploy */
+	int method;        /* mmrd_pg_method */
+	int precision;     /* mmrd_pg_precision: of the weights as stored */
+	int deploy;        /* mmrd_pg_deploy */
+	int keep_versions; /* 0: all */
 	int aux_kind[MMRD_MAX_AUX];
 	double threshold_fpr;
 	bool has_roi;
@@ -34,7 +51,8 @@ extern void mmrd_pg_options_init(mmrd_pg_options *options);
 
 /*
  * Read what a user wrote, on top of the defaults.  An unknown key, a value of
- * the wrong type and a value out of range are errors that name it.
+ * the wrong type and a value out of range are errors that name it.  What the
+ * method decides (see mmrd_pg_method) overrides the options concerned.
  */
 extern void mmrd_pg_options_parse(Jsonb *json, mmrd_pg_options *options);
 

@@ -89,7 +89,7 @@ mmrd_pg_version_wanted(const char *model, MemoryContext owner)
 			no_model();
 		model = names[0];
 	}
-	if (!mmrd_pg_version_deployed(model, owner, version))
+	if (!mmrd_pg_version_deployed(model, access.user, owner, version))
 		not_deployed(model);
 	mmrd_pg_access_end(&access);
 	return version;

@@ -10,11 +10,18 @@
 
 #include "extension/pg_store.h"
 
+#include <math.h>
+
 #include "catalog/pg_type.h"
 #include "extension/pg_access.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+
+enum
+{
+	MAX_NAME_BYTES = 200 /* of a model */
+};
 
 static mmrd_pg_statement find_teacher = {
     "SELECT id, arch, builtin FROM mmrd.teachers WHERE name = $1",
@@ -58,21 +65,53 @@ static mmrd_pg_statement find_teacher_user = {
 static mmrd_pg_statement delete_teacher = {
     "DELETE FROM mmrd.teachers WHERE id = $1", false, 1, {INT4OID}, NULL};
 
+/* What mmrd_pg_version holds; m, v and $2, the role that asks, are given. */
+#define VERSION_COLUMNS                                                       \
+	"SELECT v.id, v.uid, v.version, t.id, t.name, t.arch, t.builtin, "        \
+	"cardinality(v.modalities), v.options, c.threshold, c.pixel_threshold, "  \
+	"c.scores[1], c.scores[cardinality(c.scores)], "                          \
+	"(SELECT coalesce(bool_or(pg_has_role($2, u.role, 'USAGE')), true) "      \
+	"FROM mmrd.model_users u WHERE u.model = m.id) "
+#define VERSION_JOINS                                                         \
+	"JOIN mmrd.teachers t ON t.id = v.teacher "                               \
+	"LEFT JOIN LATERAL (SELECT * FROM mmrd.calibrations c "                   \
+	"WHERE c.version = v.id ORDER BY c.id DESC LIMIT 1) c ON true "           \
+	"WHERE m.name = $1"
+
 static mmrd_pg_statement find_deployed = {
-    "SELECT v.id, v.uid, v.version, t.id, t.name, t.arch, t.builtin, "
-    "cardinality(v.modalities), v.options, c.threshold, c.pixel_threshold, "
-    "c.scores[1], c.scores[cardinality(c.scores)] "
+    VERSION_COLUMNS
     "FROM mmrd.models m "
     "JOIN LATERAL (SELECT d.version FROM mmrd.deployments d "
     "WHERE d.model = m.id ORDER BY d.id DESC LIMIT 1) d ON true "
-    "JOIN mmrd.versions v ON v.id = d.version "
-    "JOIN mmrd.teachers t ON t.id = v.teacher "
-    "LEFT JOIN LATERAL (SELECT * FROM mmrd.calibrations c "
-    "WHERE c.version = v.id ORDER BY c.id DESC LIMIT 1) c ON true "
-    "WHERE m.name = $1",
+    "JOIN mmrd.versions v ON v.id = d.version " VERSION_JOINS,
     true,
-    1,
-    {TEXTOID},
+    2,
+    {TEXTOID, OIDOID},
+    NULL};
+
+static mmrd_pg_statement find_version = {
+    VERSION_COLUMNS "FROM mmrd.models m "
+                    "JOIN mmrd.versions v ON v.model = m.id " VERSION_JOINS
+                    " AND v.version = $3",
+    true,
+    3,
+    {TEXTOID, OIDOID, INT4OID},
+    NULL};
+
+static mmrd_pg_statement list_models = {
+    "SELECT string_agg(quote_ident(name), ', ' ORDER BY name) FROM "
+    "(SELECT name FROM mmrd.models ORDER BY name LIMIT 20) m",
+    true,
+    0,
+    {0},
+    NULL};
+
+static mmrd_pg_statement check_user = {
+    "SELECT FROM mmrd.model_users WHERE model = $1 "
+    "HAVING NOT coalesce(bool_or(pg_has_role($2, role, 'USAGE')), true)",
+    false,
+    2,
+    {INT4OID, OIDOID},
     NULL};
 
 static mmrd_pg_statement list_deployed = {
@@ -91,6 +130,9 @@ static mmrd_pg_statement insert_model = {
     {TEXTOID, NAMEOID},
     NULL};
 
+static mmrd_pg_statement find_model = {
+    "SELECT id FROM mmrd.models WHERE name = $1", true, 1, {TEXTOID}, NULL};
+
 static mmrd_pg_statement lock_model = {
     "SELECT id FROM mmrd.models WHERE name = $1 FOR UPDATE",
     false,
@@ -99,8 +141,8 @@ static mmrd_pg_statement lock_model = {
     NULL};
 
 static mmrd_pg_statement next_version = {
-    "SELECT coalesce(max(version), 0) + 1 FROM mmrd.versions "
-    "WHERE model = $1",
+    "UPDATE mmrd.models SET last_version = last_version + 1 WHERE id = $1 "
+    "RETURNING last_version",
     false,
     1,
     {INT4OID},
@@ -109,13 +151,13 @@ static mmrd_pg_statement next_version = {
 static mmrd_pg_statement insert_version = {
     "INSERT INTO mmrd.versions (model, version, teacher, modalities, options, "
     "source, source_query, scans, scans_sha256, seed, epochs, loss, seconds, "
-    "code_version, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, "
-    "$10, $11, $12, $13, $14, $15) RETURNING id",
+    "code_version, created_by, metrics) VALUES ($1, $2, $3, $4, $5, $6, $7, "
+    "$8, $9, $10, $11, $12, $13, $14, $15, coalesce($16, '{}')) RETURNING id",
     false,
-    15,
+    16,
     {INT4OID, INT4OID, INT4OID, TEXTARRAYOID, JSONBOID, TEXTOID, TEXTOID,
      INT4OID, BYTEAOID, INT8OID, INT4OID, FLOAT4OID, FLOAT4OID, TEXTOID,
-     NAMEOID},
+     NAMEOID, JSONBOID},
     NULL};
 
 static mmrd_pg_statement insert_calibration = {
@@ -129,18 +171,11 @@ static mmrd_pg_statement insert_calibration = {
     NULL};
 
 static mmrd_pg_statement insert_deployment = {
-    "INSERT INTO mmrd.deployments (model, version, deployed_by) "
-    "VALUES ($1, $2, $3)",
+    "INSERT INTO mmrd.deployments (model, version, deployed_by, restores) "
+    "VALUES ($1, $2, $3, nullif($4, 0))",
     false,
-    3,
-    {INT4OID, INT8OID, NAMEOID},
-    NULL};
-
-static mmrd_pg_statement find_deployment = {
-    "SELECT FROM mmrd.deployments WHERE model = $1 LIMIT 1",
-    false,
-    1,
-    {INT4OID},
+    4,
+    {INT4OID, INT8OID, NAMEOID, INT8OID},
     NULL};
 
 static Datum
@@ -253,16 +288,26 @@ field_float(int number, bool *isnull)
 	return *isnull ? 0 : DatumGetFloat4(value);
 }
 
-bool
-mmrd_pg_version_deployed(const char *model, MemoryContext owner,
-                         mmrd_pg_version *out)
+static void
+not_allowed(const char *model)
 {
-	Datum values[] = {CStringGetTextDatum(model)};
+	ereport(ERROR,
+	        (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+	         errmsg("permission denied for model \"%s\"", model),
+	         errdetail("It may be used by the roles in mmrd.model_users "
+	                   "only."),
+	         errhint("mmrd_allow adds a role.")));
+}
+
+/* Row 0 of what VERSION_COLUMNS selected. */
+static void
+read_version(const char *model, MemoryContext owner, mmrd_pg_version *out)
+{
 	MemoryContext before;
 	bool isnull;
 
-	if (mmrd_pg_run(&find_deployed, values, NULL) == 0)
-		return false;
+	if (!DatumGetBool(mmrd_pg_field(0, 14, &isnull)))
+		not_allowed(model);
 	before = MemoryContextSwitchTo(owner);
 	memset(out, 0, sizeof(*out));
 	out->model = pstrdup(model);
@@ -287,6 +332,30 @@ mmrd_pg_version_deployed(const char *model, MemoryContext owner,
 	out->score_min = field_float(12, &isnull);
 	out->score_max = field_float(13, &isnull);
 	MemoryContextSwitchTo(before);
+}
+
+bool
+mmrd_pg_version_deployed(const char *model, Oid user, MemoryContext owner,
+                         mmrd_pg_version *out)
+{
+	Datum values[] = {CStringGetTextDatum(model), ObjectIdGetDatum(user)};
+
+	if (mmrd_pg_run(&find_deployed, values, NULL) == 0)
+		return false;
+	read_version(model, owner, out);
+	return true;
+}
+
+bool
+mmrd_pg_version_find(const char *model, int32 version, Oid user,
+                     MemoryContext owner, mmrd_pg_version *out)
+{
+	Datum values[] = {CStringGetTextDatum(model), ObjectIdGetDatum(user),
+	                  Int32GetDatum(version)};
+
+	if (mmrd_pg_run(&find_version, values, NULL) == 0)
+		return false;
+	read_version(model, owner, out);
 	return true;
 }
 
@@ -304,10 +373,67 @@ mmrd_pg_models_deployed(int limit, int *n, MemoryContext owner)
 
 /* ---- writing versions ---- */
 
-static int32
-lock_or_create_model(const char *name, Oid by)
+static void
+check_model_user(const char *name, int32 model_id, Oid user)
+{
+	Datum values[] = {Int32GetDatum(model_id), ObjectIdGetDatum(user)};
+
+	if (mmrd_pg_run(&check_user, values, NULL) > 0)
+		not_allowed(name);
+}
+
+int32
+mmrd_pg_model_lock(const char *name, Oid user)
+{
+	Datum values[] = {CStringGetTextDatum(name)};
+	char *names;
+	int32 id;
+	bool isnull;
+
+	if (mmrd_pg_run(&lock_model, values, NULL) == 1)
+	{
+		id = DatumGetInt32(mmrd_pg_field(0, 1, &isnull));
+		check_model_user(name, id, user);
+		return id;
+	}
+	mmrd_pg_run(&list_models, NULL, NULL);
+	names = mmrd_pg_field_text(0, 1, CurrentMemoryContext);
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+	                errmsg("model \"%s\" does not exist", name),
+	                names != NULL ? errhint("Models are: %s.", names)
+	                              : errhint("There is no model.")));
+	return 0; /* not reached */
+}
+
+void
+mmrd_pg_model_check(const char *name, Oid user)
+{
+	Datum values[] = {CStringGetTextDatum(name)};
+	bool isnull;
+
+	if (mmrd_pg_run(&find_model, values, NULL) == 1)
+		check_model_user(name, DatumGetInt32(mmrd_pg_field(0, 1, &isnull)),
+		                 user);
+}
+
+void
+mmrd_pg_model_check_name(const char *name)
+{
+	if (name[0] == '\0')
+		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
+		                errmsg("the name of a model must not be empty")));
+	if (strlen(name) > MAX_NAME_BYTES)
+		ereport(ERROR, (errcode(ERRCODE_NAME_TOO_LONG),
+		                errmsg("the name of the model is too long"),
+		                errdetail("It has %zu bytes, %d are allowed.",
+		                          strlen(name), MAX_NAME_BYTES)));
+}
+
+int32
+mmrd_pg_model_lock_or_create(const char *name, Oid by)
 {
 	Datum values[] = {CStringGetTextDatum(name), role_name(by)};
+	int32 id;
 	bool isnull;
 
 	mmrd_pg_run(&insert_model, values, NULL);
@@ -316,7 +442,9 @@ lock_or_create_model(const char *name, Oid by)
 		        (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 		         errmsg("model \"%s\" was changed by another session", name),
 		         errhint("Try again.")));
-	return DatumGetInt32(mmrd_pg_field(0, 1, &isnull));
+	id = DatumGetInt32(mmrd_pg_field(0, 1, &isnull));
+	check_model_user(name, id, by);
+	return id;
 }
 
 static Datum
@@ -340,17 +468,26 @@ bytes_datum(const void *bytes, Size n)
 	return PointerGetDatum(value);
 }
 
+static Datum
+text_or_null(const char *text, char *null)
+{
+	if (text != NULL)
+		return CStringGetTextDatum(text);
+	*null = 'n';
+	return (Datum) 0;
+}
+
 int64
 mmrd_pg_version_store(const mmrd_pg_new_version *what,
-                      const mmrd_weights *weights, int32 *model_id,
+                      const mmrd_weights *weights, int32 model_id,
                       int32 *version)
 {
-	Datum values[15];
+	Datum values[16] = {0};
+	char nulls[] = "                ";
 	bool isnull;
 	int64 id;
 
-	*model_id = lock_or_create_model(what->model, what->by);
-	values[0] = Int32GetDatum(*model_id);
+	values[0] = Int32GetDatum(model_id);
 	mmrd_pg_run(&next_version, values, NULL);
 	*version = DatumGetInt32(mmrd_pg_field(0, 1, &isnull));
 
@@ -358,19 +495,29 @@ mmrd_pg_version_store(const mmrd_pg_new_version *what,
 	values[2] = Int32GetDatum(what->teacher->id);
 	values[3] = modality_names(what->options->config.n_aux);
 	values[4] = JsonbPGetDatum(mmrd_pg_options_complete(what->options));
-	values[5] = CStringGetTextDatum(what->source);
-	values[6] = CStringGetTextDatum(what->source_query);
+	values[5] = text_or_null(what->source, &nulls[5]);
+	values[6] = text_or_null(what->source_query, &nulls[6]);
 	values[7] = Int32GetDatum(what->scans);
-	values[8] = bytes_datum(what->scans_sha256, 32);
+	if (what->scans_sha256 != NULL)
+		values[8] = bytes_datum(what->scans_sha256, 32);
+	else
+		nulls[8] = 'n';
 	values[9] = Int64GetDatum((int64) what->options->train.seed);
 	values[10] = Int32GetDatum(what->epochs);
 	values[11] = Float4GetDatum(what->loss);
+	if (isnan(what->loss))
+		nulls[11] = 'n';
 	values[12] = Float4GetDatum(what->seconds);
-	values[13] = CStringGetTextDatum(MMRD_VERSION);
+	values[13] = CStringGetTextDatum(
+	    what->code_version != NULL ? what->code_version : MMRD_VERSION);
 	values[14] = role_name(what->by);
-	mmrd_pg_run(&insert_version, values, NULL);
+	values[15] = PointerGetDatum(what->metrics);
+	if (what->metrics == NULL)
+		nulls[15] = 'n';
+	mmrd_pg_run(&insert_version, values, nulls);
 	id = DatumGetInt64(mmrd_pg_field(0, 1, &isnull));
-	mmrd_pg_tensors_store_version(id, weights);
+	mmrd_pg_tensors_store_version(
+	    id, weights, what->options->precision == MMRD_PG_BFLOAT16);
 	return id;
 }
 
@@ -396,18 +543,10 @@ mmrd_pg_calibration_store(int64 version, const char *method, float fpr,
 }
 
 void
-mmrd_pg_deployment_store(int32 model_id, int64 version, Oid by)
+mmrd_pg_deployment_store(int32 model_id, int64 version, int64 restores, Oid by)
 {
 	Datum values[] = {Int32GetDatum(model_id), Int64GetDatum(version),
-	                  role_name(by)};
+	                  role_name(by), Int64GetDatum(restores)};
 
 	mmrd_pg_run(&insert_deployment, values, NULL);
-}
-
-bool
-mmrd_pg_model_is_deployed(int32 model_id)
-{
-	Datum values[] = {Int32GetDatum(model_id)};
-
-	return mmrd_pg_run(&find_deployment, values, NULL) > 0;
 }

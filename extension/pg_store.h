@@ -54,38 +54,61 @@ typedef struct mmrd_pg_version
 
 /*
  * The deployed version of a model, as the active snapshot sees it.  False
- * when the model does not exist or has none.
+ * when the model does not exist or has none; an error when `user`, the role
+ * that asks, is not among those that may use the model.
  */
-extern bool mmrd_pg_version_deployed(const char *model, MemoryContext owner,
+extern bool mmrd_pg_version_deployed(const char *model, Oid user,
+                                     MemoryContext owner,
                                      mmrd_pg_version *out);
+
+/* The same for a version by its number. */
+extern bool mmrd_pg_version_find(const char *model, int32 version, Oid user,
+                                 MemoryContext owner, mmrd_pg_version *out);
 
 /* The names of all models with a deployed version, at most `limit`. */
 extern char **mmrd_pg_models_deployed(int limit, int *n, MemoryContext owner);
 
-/* What a training leaves behind. */
+/* What a training leaves behind, or a file brings along. */
 typedef struct mmrd_pg_new_version
 {
 	const char *model;
 	const mmrd_pg_teacher *teacher;
 	const mmrd_pg_options *options;
-	const char *source;
-	const char *source_query;
-	int32 scans;
+	const char *source;        /* this one and the two below may be NULL: */
+	const char *source_query;  /* a file that does not say it */
 	const uint8 *scans_sha256; /* 32 bytes */
+	int32 scans;
 	int32 epochs;
-	float loss;
+	float loss; /* NaN: not known */
 	float seconds;
+	Jsonb *metrics;           /* NULL: none */
+	const char *code_version; /* NULL: this one */
 	Oid by;
 } mmrd_pg_new_version;
 
+/* Throw unless a model may be called so. */
+extern void mmrd_pg_model_check_name(const char *name);
+
+/* An error when there is such a model and `user` may not use it. */
+extern void mmrd_pg_model_check(const char *name, Oid user);
+
 /*
- * Store a version with its tensors and prototypes; creates the model when it
- * is new.  *model_id and *version are set; returns the version's id.  Other
- * trainings of the model wait for this transaction's end.
+ * Lock a model until the transaction ends, so that nobody else deploys, drops
+ * or trains versions of it; its id.  Errors: there is none of that name; it
+ * may not be used by `user`.
+ */
+extern int32 mmrd_pg_model_lock(const char *name, Oid user);
+
+/* The same, and the model is created when there is none of that name. */
+extern int32 mmrd_pg_model_lock_or_create(const char *name, Oid by);
+
+/*
+ * Store a version with its tensors and prototypes, under the next number,
+ * which *version gets; returns its id.  The caller holds the model's lock.
  */
 extern int64 mmrd_pg_version_store(const mmrd_pg_new_version *what,
-                                   const mmrd_weights *weights,
-                                   int32 *model_id, int32 *version);
+                                   const mmrd_weights *weights, int32 model_id,
+                                   int32 *version);
 
 /* scores ascend. */
 extern void mmrd_pg_calibration_store(int64 version, const char *method,
@@ -93,9 +116,11 @@ extern void mmrd_pg_calibration_store(int64 version, const char *method,
                                       float pixel_threshold,
                                       const float *scores, int n, Oid by);
 
-extern void mmrd_pg_deployment_store(int32 model_id, int64 version, Oid by);
+/* restores: the deployment that a rollback goes back to, else 0. */
+extern void mmrd_pg_deployment_store(int32 model_id, int64 version,
+                                     int64 restores, Oid by);
 
-/* Is any version of the model deployed, as this transaction sees it? */
-extern bool mmrd_pg_model_is_deployed(int32 model_id);
+/* Drop all but the newest `keep` versions and the deployed one; how many. */
+extern int32 mmrd_pg_model_prune(int32 model_id, int32 keep);
 
 #endif /* MMRD_PG_STORE_H */

@@ -18,6 +18,7 @@
 #include "catalog/pg_type.h"
 #include "extension/pg_access.h"
 #include "miscadmin.h"
+#include "model/base/half.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -92,10 +93,14 @@ insert_parts(Datum *values, const char *nulls, const char *bytes, Size n)
 	pfree(part);
 }
 
-/* version 0: the teacher's row. */
+/*
+ * version 0: the teacher's row.  data are info->count numbers of that type,
+ * little endian.
+ */
 static void
-insert_floats(int64 version, int32 teacher, const char *name,
-              const mmrd_tensor_info *info, const float *floats)
+insert_numbers(int64 version, int32 teacher, const char *name,
+               const mmrd_tensor_info *info, mmrd_dtype dtype,
+               const void *data)
 {
 	Datum dims[MMRD_MAX_DIMS];
 	Datum values[7];
@@ -107,12 +112,11 @@ insert_floats(int64 version, int32 teacher, const char *name,
 	values[0] = Int64GetDatum(version);
 	values[1] = Int32GetDatum(teacher);
 	values[2] = CStringGetTextDatum(name);
-	values[3] = CStringGetTextDatum(mmrd_dtype_name(MMRD_DTYPE_F32));
+	values[3] = CStringGetTextDatum(mmrd_dtype_name(dtype));
 	values[4] = PointerGetDatum(construct_array(dims, info->n_dims, INT8OID,
 	                                            sizeof(int64), FLOAT8PASSBYVAL,
 	                                            TYPALIGN_DOUBLE));
-	insert_parts(values, nulls, (const char *) floats,
-	             info->count * sizeof(float));
+	insert_parts(values, nulls, data, info->count * mmrd_dtype_bytes(dtype));
 }
 
 static void
@@ -185,15 +189,27 @@ mmrd_pg_tensors_store_teacher(int32 teacher, const mmrd_weights *shapes,
 				          mmrd_arch_name((mmrd_arch) shapes->config.arch));
 			mmrd_pg_throw(&err);
 		}
-		insert_floats(0, teacher, name, info, floats);
+		insert_numbers(0, teacher, name, info, MMRD_DTYPE_F32, floats);
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(one);
 	}
 	MemoryContextDelete(one);
 }
 
+static uint16 *
+to_bf16(const float *floats, Size n)
+{
+	uint16 *narrow =
+	    MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(uint16));
+
+	for (Size i = 0; i < n; i++)
+		narrow[i] = mmrd_bf16_from_float(floats[i]);
+	return narrow;
+}
+
 void
-mmrd_pg_tensors_store_version(int64 version, const mmrd_weights *weights)
+mmrd_pg_tensors_store_version(int64 version, const mmrd_weights *weights,
+                              bool rounded)
 {
 	MemoryContext one = one_tensor_context();
 
@@ -210,8 +226,12 @@ mmrd_pg_tensors_store_version(int64 version, const mmrd_weights *weights)
 		mmrd_weights_get(weights, i, floats);
 		if (is_prototypes(info->name))
 			insert_prototypes(version, info, floats);
+		else if (rounded && mmrd_tensor_may_round(info))
+			insert_numbers(version, 0, info->name, info, MMRD_DTYPE_BF16,
+			               to_bf16(floats, info->count));
 		else
-			insert_floats(version, 0, info->name, info, floats);
+			insert_numbers(version, 0, info->name, info, MMRD_DTYPE_F32,
+			               floats);
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(one);
 	}

@@ -62,9 +62,13 @@ extern void mmrd_pg_tensors_store_teacher(int32 teacher,
                                           mmrd_tensor_lookup lookup,
                                           void *context);
 
-/* Insert all that a version does not share: statistics, student, prototypes.
+/*
+ * Insert all that a version does not share: statistics, student, prototypes.
+ * rounded: mmrd_weights_round() has been here, so keep in bfloat16 what it has
+ * rounded.
  */
 extern void mmrd_pg_tensors_store_version(int64 version,
-                                          const mmrd_weights *weights);
+                                          const mmrd_weights *weights,
+                                          bool rounded);
 
 #endif /* MMRD_PG_TENSORS_H */

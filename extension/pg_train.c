@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "extension/pg_access.h"
 #include "extension/pg_calibrate.h"
+#include "extension/pg_conclude.h"
 #include "extension/pg_glue.h"
 #include "extension/pg_input.h"
 #include "extension/pg_scans.h"
@@ -19,10 +20,12 @@
 #include "extension/pg_store.h"
 #include "extension/pg_threads.h"
 #include "extension/pg_training.h"
+#include "extension/pg_truth.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "model/base/random.h"
+#include "model/score/calibration.h"
 #include "portability/instr_time.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
@@ -33,14 +36,15 @@ PG_FUNCTION_INFO_V1(mmrd_train);
 
 enum
 {
-	MAX_NAME_BYTES = 200, /* of a model */
-	MAX_HELD_OUT = 32     /* scans that the student does not see */
+	MIN_HELD_OUT = 32 /* scans, where a tenth of all is more than that */
 };
 
 /* The arguments of mmrd_train(), checked. */
 typedef struct request
 {
 	mmrd_pg_source source;
+	mmrd_pg_source labelled; /* the same with label and mask */
+	mmrd_pg_truth truth;     /* of labelled */
 	const char *model;
 	const char *filter;     /* NULL: every row */
 	const char *validation; /* NULL: hold out some of the training scans */
@@ -58,9 +62,9 @@ typedef struct material
 	uint8 sha256[MMRD_PG_DIGEST_BYTES];
 	mmrd_pg_spool *inputs;
 	int n_train;
-	int32 *train;               /* numbers in inputs */
-	const char *held_out_from;  /* calibration's method */
-	mmrd_pg_spool *calibration; /* scans that the student does not see */
+	int32 *train;            /* numbers in inputs */
+	const char *unseen_from; /* calibration's method */
+	mmrd_pg_spool *unseen;   /* scans that the student does not see */
 } material;
 
 /* ---- arguments ---- */
@@ -78,25 +82,13 @@ name_or_null(FunctionCallInfo fcinfo, int n)
 }
 
 static void
-check_model_name(const char *name)
-{
-	if (name[0] == '\0')
-		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
-		                errmsg("the name of a model must not be empty")));
-	if (strlen(name) > MAX_NAME_BYTES)
-		ereport(ERROR, (errcode(ERRCODE_NAME_TOO_LONG),
-		                errmsg("the name of the model is too long"),
-		                errdetail("It has %zu bytes, %d are allowed.",
-		                          strlen(name), MAX_NAME_BYTES)));
-}
-
-static void
 find_teacher(request *r)
 {
 	MemoryContext memory = CurrentMemoryContext;
 	mmrd_pg_access access;
 
 	mmrd_pg_access_begin(&access);
+	mmrd_pg_model_check(r->model, access.user);
 	if (!mmrd_pg_teacher_find(r->options.teacher, memory, &r->teacher))
 		ereport(ERROR,
 		        (errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -107,26 +99,46 @@ find_teacher(request *r)
 	mmrd_pg_access_end(&access);
 }
 
+/* The columns label and mask belong to the validation scans. */
+static void
+check_labels(request *r)
+{
+	const mmrd_pg_options *options = &r->options;
+
+	r->labelled = r->source;
+	mmrd_pg_truth_init(&r->truth, &r->labelled, options->label, options->mask,
+	                   options->config.input_size);
+	if (r->labelled.n_extra > 0 && r->validation == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("option \"%s\" needs validation scans",
+		                       options->label != NULL ? "label" : "mask"),
+		                errdetail("It says which of them are anomalous."),
+		                errhint("Name some in the argument validation.")));
+}
+
 static void
 read_request(FunctionCallInfo fcinfo, request *r)
 {
 	mmrd_error err = {0};
+	bool colour_only;
 
 	memset(r, 0, sizeof(*r));
 	r->user = GetUserId();
+	mmrd_pg_options_init(&r->options);
+	if (!PG_ARGISNULL(7))
+		mmrd_pg_options_parse(PG_GETARG_JSONB_P(7), &r->options);
+	colour_only = r->options.method == MMRD_PG_METHOD_RD;
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 		                errmsg("the source of the scans must be named")));
 	mmrd_pg_source_init(&r->source, PG_GETARG_OID(0), name_or_null(fcinfo, 2),
-	                    name_or_null(fcinfo, 3), name_or_null(fcinfo, 4));
+	                    colour_only ? NULL : name_or_null(fcinfo, 3),
+	                    colour_only ? NULL : name_or_null(fcinfo, 4));
 	r->model = PG_ARGISNULL(1) ? r->source.name : text_or_null(fcinfo, 1);
-	check_model_name(r->model);
+	mmrd_pg_model_check_name(r->model);
 	r->filter = text_or_null(fcinfo, 5);
 	r->validation = text_or_null(fcinfo, 6);
-
-	mmrd_pg_options_init(&r->options);
-	if (!PG_ARGISNULL(7))
-		mmrd_pg_options_parse(PG_GETARG_JSONB_P(7), &r->options);
+	check_labels(r);
 	find_teacher(r);
 	r->options.config.arch = r->teacher.arch;
 	r->options.config.n_aux = r->source.n_modalities - 1;
@@ -141,6 +153,7 @@ typedef struct collector
 	mmrd_pg_spool *spool;
 	float *record;
 	StringInfo digests; /* NULL: not wanted */
+	int64 n_unlabelled; /* left out */
 } collector;
 
 static void
@@ -162,6 +175,31 @@ collect(void *context, const mmrd_pg_scan *scan)
 			                       MMRD_PG_DIGEST_BYTES);
 	}
 	mmrd_pg_spool_add(c->spool, c->record);
+}
+
+/* A scan that the student is not to see: its inputs, and what it is. */
+static void
+collect_unseen(void *context, const mmrd_pg_scan *scan)
+{
+	collector *c = context;
+	const mmrd_pg_options *options = &c->request->options;
+	const Size S = (Size) options->config.input_size;
+	char *end = (char *) c->record + mmrd_pg_input_record_bytes(options);
+	mmrd_pg_verdict verdict;
+	bool has_mask;
+
+	verdict.class =
+	    mmrd_pg_truth_read(&c->request->truth, scan, options, &has_mask);
+	verdict.has_mask = has_mask;
+	if (verdict.class == MMRD_PG_UNKNOWN && c->request->labelled.n_extra > 0)
+	{
+		c->n_unlabelled++;
+		return;
+	}
+	memcpy(end, &verdict, sizeof(verdict));
+	if (has_mask)
+		memcpy(end + sizeof(verdict), c->request->truth.pixels, S * S);
+	collect(c, scan);
 }
 
 static void
@@ -225,10 +263,11 @@ read_training_scans(const request *r, Size memory_bytes, material *m)
 
 /* Kept in a file: each is read once, when training is over. */
 static mmrd_pg_spool *
-calibration_spool(const request *r)
+unseen_spool(const request *r)
 {
 	return mmrd_pg_spool_create(CurrentMemoryContext,
-	                            mmrd_pg_input_record_bytes(&r->options), 0);
+	                            mmrd_pg_calibration_record_bytes(&r->options),
+	                            0);
 }
 
 static void
@@ -238,57 +277,79 @@ read_validation_scans(const request *r, material *m)
 	int64 skipped;
 	int64 n;
 
-	m->calibration = calibration_spool(r);
-	m->held_out_from = "validation";
+	m->unseen = unseen_spool(r);
+	m->unseen_from = "validation";
+	memset(&c, 0, sizeof(c));
 	c.request = r;
-	c.spool = m->calibration;
-	c.record = palloc(mmrd_pg_input_record_bytes(&r->options));
-	c.digests = NULL;
+	c.spool = m->unseen;
+	c.record = palloc0(mmrd_pg_calibration_record_bytes(&r->options));
 	n = mmrd_pg_scans_read(
-	    &r->source,
-	    mmrd_pg_source_query(&r->source, r->validation, NULL, true), true,
-	    collect, &c, &skipped);
+	    &r->labelled,
+	    mmrd_pg_source_query(&r->labelled, r->validation, NULL, true), true,
+	    collect_unseen, &c, &skipped);
 	if (n == 0)
 		no_scans(r, "for validation", r->validation, skipped);
+	if (n == c.n_unlabelled)
+		ereport(ERROR,
+		        (errcode(ERRCODE_NO_DATA_FOUND),
+		         errmsg("\"%s\" has no labelled scans for validation",
+		                r->source.name),
+		         errdetail("In each of the %lld rows found, \"%s\" is NULL.",
+		                   (long long) n, r->options.label)));
 	mmrd_pg_scans_report_skipped(&r->source, skipped);
+	if (c.n_unlabelled > 0)
+		ereport(NOTICE,
+		        (errmsg_plural("%lld validation scan has no label and is not "
+		                       "used",
+		                       "%lld validation scans have no label and are "
+		                       "not used",
+		                       (unsigned long) c.n_unlabelled,
+		                       (long long) c.n_unlabelled)));
 	pfree(c.record);
 	m->n_train = (int) m->n;
 	for (int i = 0; i < m->n_train; i++)
 		m->train[i] = i;
 }
 
-/* A tenth of the training scans, chosen by the seed, at least 1. */
+/*
+ * A tenth of the training scans, chosen by the seed, at least 1; no more than
+ * the threshold needs.
+ */
 static void
 hold_out(const request *r, material *m)
 {
 	const int n = (int) m->n;
-	const int held_out = n < 2 ? 0 : Max(1, Min(n / 10, MAX_HELD_OUT));
+	const int enough = Max(
+	    MIN_HELD_OUT, mmrd_threshold_scans_needed(r->options.threshold_fpr));
+	const int held_out = n < 2 ? 0 : Max(1, Min(n / 10, enough));
 	int32 *order = palloc(n * sizeof(int32));
 	bool *is_held_out = palloc0(n * sizeof(bool));
-	void *buffer = palloc(mmrd_pg_input_record_bytes(&r->options));
+	void *record = palloc0(mmrd_pg_calibration_record_bytes(&r->options));
+	const Size bytes = mmrd_pg_input_record_bytes(&r->options);
 	mmrd_random random =
 	    mmrd_random_create(r->options.train.seed, "held-out scans");
 
-	m->calibration = calibration_spool(r);
-	m->held_out_from = "held-out";
+	m->unseen = unseen_spool(r);
+	m->unseen_from = "held-out";
 	mmrd_random_permutation(&random, n, order);
 	for (int i = 0; i < held_out; i++)
 		is_held_out[order[i]] = true;
 	for (int i = 0; i < n; i++)
 	{
 		if (is_held_out[i])
-			mmrd_pg_spool_add(m->calibration,
-			                  mmrd_pg_spool_get(m->inputs, i, buffer));
+		{
+			const void *inputs = mmrd_pg_spool_get(m->inputs, i, record);
+
+			/* Its class is unknown, which is 0. */
+			if (inputs != record)
+				memcpy(record, inputs, bytes);
+			mmrd_pg_spool_add(m->unseen, record);
+		}
 		else
 			m->train[m->n_train++] = i;
 	}
-	pfree(buffer);
-	if (held_out == 0)
-		ereport(WARNING,
-		        (errmsg("there will be no threshold"),
-		         errdetail("There is only one scan, and none can be held out "
-		                   "for it.")));
-	else
+	pfree(record);
+	if (held_out > 0)
 		ereport(NOTICE,
 		        (errmsg("%d of %d scans are held out for the threshold",
 		                held_out, n),
@@ -367,80 +428,12 @@ run_training(const request *r, material *m, Size memory_bytes, double *loss)
 	return trainer;
 }
 
-/* ---- afterwards ---- */
-
-/*
- * Without labels nobody can tell which of two models is better, so one whose
- * threshold says nothing is the only one that is not deployed.
- */
-static bool
-worth_deploying(const request *r, const mmrd_pg_calibration *calibration)
-{
-	switch ((mmrd_pg_deploy) r->options.deploy)
-	{
-		case MMRD_PG_DEPLOY_ALWAYS:
-			return true;
-		case MMRD_PG_DEPLOY_NEVER:
-			return false;
-		case MMRD_PG_DEPLOY_IF_BETTER:
-			break;
-	}
-	return calibration->n > 0 && calibration->threshold > 0;
-}
-
-typedef struct outcome
-{
-	int32 version;
-	bool deployed;
-} outcome;
-
-static outcome
-store(const request *r, const material *m, const mmrd_weights *weights,
-      const mmrd_pg_calibration *calibration, float loss, float seconds)
-{
-	const mmrd_pg_new_version what = {
-	    .model = r->model,
-	    .teacher = &r->teacher,
-	    .options = &r->options,
-	    .source = r->source.quoted,
-	    .source_query = m->query,
-	    .scans = (int32) m->n,
-	    .scans_sha256 = m->sha256,
-	    .epochs = r->options.epochs,
-	    .loss = loss,
-	    .seconds = seconds,
-	    .by = r->user,
-	};
-	mmrd_pg_access access;
-	outcome result;
-	int32 model_id;
-	int64 id;
-
-	mmrd_pg_access_begin(&access);
-	id = mmrd_pg_version_store(&what, weights, &model_id, &result.version);
-	if (calibration->n > 0)
-		mmrd_pg_calibration_store(
-		    id, m->held_out_from, (float) r->options.threshold_fpr,
-		    calibration->threshold, calibration->pixel_threshold,
-		    calibration->scores, calibration->n, r->user);
-	result.deployed = worth_deploying(r, calibration) ||
-	                  (r->options.deploy == MMRD_PG_DEPLOY_IF_BETTER &&
-	                   !mmrd_pg_model_is_deployed(model_id));
-	if (result.deployed)
-		mmrd_pg_deployment_store(model_id, id, r->user);
-	mmrd_pg_access_end(&access);
-	if (!result.deployed && r->options.deploy != MMRD_PG_DEPLOY_NEVER)
-		ereport(NOTICE,
-		        (errmsg("version %d of model \"%s\" is not deployed",
-		                result.version, r->model),
-		         errdetail("Its threshold says nothing about its scans.")));
-	return result;
-}
+/* ---- the result ---- */
 
 static Datum
-result_row(FunctionCallInfo fcinfo, const request *r, const material *m,
-           const mmrd_pg_calibration *calibration, float loss, float seconds,
-           const outcome *result)
+result_row(FunctionCallInfo fcinfo, const mmrd_pg_trained *t,
+           const mmrd_pg_calibration *calibration, int32 version,
+           bool deployed, double seconds)
 {
 	TupleDesc desc;
 	Datum values[8];
@@ -449,16 +442,36 @@ result_row(FunctionCallInfo fcinfo, const request *r, const material *m,
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	desc = BlessTupleDesc(desc);
-	values[0] = CStringGetTextDatum(r->model);
-	values[1] = Int32GetDatum(result->version);
-	values[2] = Int32GetDatum((int32) m->n);
-	values[3] = Int32GetDatum(r->options.epochs);
-	values[4] = Float4GetDatum(loss);
+	values[0] = CStringGetTextDatum(t->model);
+	values[1] = Int32GetDatum(version);
+	values[2] = Int32GetDatum(t->scans);
+	values[3] = Int32GetDatum(t->options->epochs);
+	values[4] = Float4GetDatum((float) t->loss);
 	values[5] = Float4GetDatum(calibration->threshold);
 	nulls[5] = calibration->n == 0;
-	values[6] = Float4GetDatum(seconds);
-	values[7] = BoolGetDatum(result->deployed);
+	values[6] = Float4GetDatum((float) seconds);
+	values[7] = BoolGetDatum(deployed);
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
+static mmrd_pg_trained
+describe(const request *r, const material *m)
+{
+	const mmrd_pg_trained trained = {
+	    .model = r->model,
+	    .teacher = &r->teacher,
+	    .options = &r->options,
+	    .source = &r->source,
+	    .validation = r->validation,
+	    .query = m->query,
+	    .scans = (int32) m->n,
+	    .scans_sha256 = m->sha256,
+	    .unseen = m->unseen,
+	    .unseen_from = m->unseen_from,
+	    .by = r->user,
+	};
+
+	return trained;
 }
 
 Datum
@@ -474,11 +487,11 @@ mmrd_train(PG_FUNCTION_ARGS)
 	instr_time now;
 	request r;
 	material m;
-	mmrd_trainer *trainer;
-	mmrd_pg_calibration calibration;
-	double loss = 0;
-	float seconds;
-	outcome result;
+	mmrd_pg_trained trained;
+	mmrd_pg_conclusion conclusion;
+	int32 version;
+	bool deployed;
+	double seconds;
 	Datum row;
 
 	PreventCommandDuringRecovery("mmrd_train()");
@@ -490,19 +503,20 @@ mmrd_train(PG_FUNCTION_ARGS)
 	read_request(fcinfo, &r);
 	mmrd_pg_threads_begin(threads, fcinfo->flinfo->fn_mcxt);
 	read_material(&r, memory_bytes, &m);
-	trainer = run_training(&r, &m, memory_bytes, &loss);
-	mmrd_pg_calibrate(&r.options, mmrd_trainer_weights(trainer), m.calibration,
-	                  &calibration);
-	mmrd_pg_spool_free(m.calibration);
+	trained = describe(&r, &m);
+	trained.weights = mmrd_trainer_weights(
+	    run_training(&r, &m, memory_bytes, &trained.loss));
+	mmrd_pg_conclude_judge(&trained, &conclusion);
+	mmrd_pg_spool_free(m.unseen);
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, start);
-	seconds = (float) INSTR_TIME_GET_DOUBLE(now);
-	result = store(&r, &m, mmrd_trainer_weights(trainer), &calibration,
-	               (float) loss, seconds);
+	seconds = INSTR_TIME_GET_DOUBLE(now);
+	mmrd_pg_conclude_store(&trained, &conclusion, seconds, &version,
+	                       &deployed);
 
 	MemoryContextSwitchTo(caller);
-	row = result_row(fcinfo, &r, &m, &calibration, (float) loss, seconds,
-	                 &result);
+	row = result_row(fcinfo, &trained, &conclusion.calibration, version,
+	                 deployed, seconds);
 	MemoryContextDelete(memory);
 	PG_RETURN_DATUM(row);
 }

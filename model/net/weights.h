@@ -94,6 +94,16 @@ void mmrd_weights_get(const mmrd_weights *weights, int index, float *out);
 void mmrd_weights_set(mmrd_weights *weights, int index, const float *in);
 
 /*
+ * Which tensors of a version can be kept in bfloat16: what is learned and has
+ * two or more dimensions.  The rest is hardly any memory, and a batch norm's
+ * variance or shift would lose more than a weight among thousands does.
+ */
+bool mmrd_tensor_may_round(const mmrd_tensor_info *info);
+
+/* Round the values of all of those to the nearest bfloat16. */
+void mmrd_weights_round(mmrd_weights *weights);
+
+/*
  * Read every tensor of the given roles (a mask of 1 << role) by its name.  A
  * missing or misshapen one is MMRD_CORRUPT_DATA and named, as is one with a
  * value that is not finite; a variance below 0 too.
