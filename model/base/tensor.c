@@ -4,6 +4,7 @@
  */
 #include "model/base/tensor.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -110,6 +111,20 @@ element(const mmrd_tensor *tensor, size_t i)
 	return NAN;
 }
 
+/* The common case, float32 without a bad value, in one go; else false. */
+static bool
+copy_finite(const mmrd_tensor *tensor, size_t count, float *out)
+{
+	int bad = 0;
+
+	if (tensor->dtype != MMRD_DTYPE_F32 || sizeof(float) != 4)
+		return false;
+	memcpy(out, tensor->data, tensor->n_bytes);
+	for (size_t i = 0; i < count; i++)
+		bad |= !(fabsf(out[i]) <= FLT_MAX);
+	return !bad;
+}
+
 mmrd_status
 mmrd_tensor_read(const mmrd_tensor *tensor, const char *name, float *out,
                  mmrd_error *err)
@@ -131,6 +146,8 @@ mmrd_tensor_read(const mmrd_tensor *tensor, const char *name, float *out,
 		                   count * mmrd_dtype_bytes(tensor->dtype),
 		                   tensor->n_bytes);
 	}
+	if (copy_finite(tensor, count, out))
+		return MMRD_OK;
 	for (size_t i = 0; i < count; i++)
 	{
 		out[i] = element(tensor, i);

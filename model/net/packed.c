@@ -141,8 +141,8 @@ fetch(filler *f, int tensor, float *out)
 		return;
 	f->status = mmrd_tensor_fetch(t, t->name, f->lookup, f->context, f->buffer,
 	                              f->err);
-	for (size_t k = 0; f->status == MMRD_OK && k < t->count; k++)
-		out[mmrd_tensor_place(t, k)] = f->buffer[k];
+	if (f->status == MMRD_OK)
+		mmrd_tensor_from_file(t, f->buffer, out);
 }
 
 static void

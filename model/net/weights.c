@@ -90,15 +90,77 @@ mmrd_tensor_place(const mmrd_tensor_info *t, size_t k)
 	return (d0 * taps + tap) * (size_t) t->dims[1] + d1;
 }
 
+/* Floats from one index of the file's order to the next, in memory. */
+typedef struct strides
+{
+	size_t n0, n1, taps;
+	size_t step0, step1, step_tap;
+} strides;
+
+static strides
+strides_of(const mmrd_tensor_info *t)
+{
+	strides s;
+
+	s.n0 = (size_t) t->dims[0];
+	s.n1 = (size_t) t->dims[1];
+	s.taps = (size_t) (t->dims[2] * t->dims[3]);
+	if (t->order == MMRD_ORDER_CONV)
+	{
+		s.step0 = 1;
+		s.step1 = s.n0;
+		s.step_tap = s.n0 * s.n1;
+	}
+	else
+	{
+		s.step0 = s.taps * s.n1;
+		s.step1 = 1;
+		s.step_tap = s.n1;
+	}
+	return s;
+}
+
+void
+mmrd_tensor_from_file(const mmrd_tensor_info *t, const float *file,
+                      float *here)
+{
+	strides s;
+
+	if (t->order == MMRD_ORDER_PLAIN)
+	{
+		memcpy(here, file, t->count * sizeof(float));
+		return;
+	}
+	s = strides_of(t);
+	for (size_t i = 0; i < s.n0; i++)
+		for (size_t j = 0; j < s.n1; j++)
+			for (size_t k = 0; k < s.taps; k++)
+				here[i * s.step0 + j * s.step1 + k * s.step_tap] = *file++;
+}
+
+static void
+to_file(const mmrd_tensor_info *t, const float *here, float *file)
+{
+	strides s;
+
+	if (t->order == MMRD_ORDER_PLAIN)
+	{
+		memcpy(file, here, t->count * sizeof(float));
+		return;
+	}
+	s = strides_of(t);
+	for (size_t i = 0; i < s.n0; i++)
+		for (size_t j = 0; j < s.n1; j++)
+			for (size_t k = 0; k < s.taps; k++)
+				*file++ = here[i * s.step0 + j * s.step1 + k * s.step_tap];
+}
+
 void
 mmrd_weights_get(const mmrd_weights *weights, int index, float *out)
 {
 	const mmrd_tensor_info *t = &weights->tensors[index];
 
-	const float *here = weights->values + t->offset;
-
-	for (size_t k = 0; k < t->count; k++)
-		out[k] = here[mmrd_tensor_place(t, k)];
+	to_file(t, weights->values + t->offset, out);
 }
 
 void
@@ -106,10 +168,7 @@ mmrd_weights_set(mmrd_weights *weights, int index, const float *in)
 {
 	const mmrd_tensor_info *t = &weights->tensors[index];
 
-	float *here = weights->values + t->offset;
-
-	for (size_t k = 0; k < t->count; k++)
-		here[mmrd_tensor_place(t, k)] = in[k];
+	mmrd_tensor_from_file(t, in, weights->values + t->offset);
 }
 
 /* Check that what was found under a name has the shape we need. */

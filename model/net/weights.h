@@ -76,6 +76,10 @@ int mmrd_weights_find(const mmrd_weights *weights, const char *name);
 /* Where element k (in file order) lies among the tensor's own values. */
 size_t mmrd_tensor_place(const mmrd_tensor_info *info, size_t k);
 
+/* A whole tensor from file order to memory order; no overlap. */
+void mmrd_tensor_from_file(const mmrd_tensor_info *info, const float *file,
+                           float *here);
+
 /* The largest tensor's count. */
 size_t mmrd_weights_largest(const mmrd_weights *weights);
 
