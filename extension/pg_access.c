@@ -16,21 +16,19 @@
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_extension.h"
-#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
-#include "utils/syscache.h"
 
-/* The extension's row in pg_extension: owner and schema. */
-static void
-find_extension(Oid *owner, Oid *schema)
+static Oid
+extension_owner(void)
 {
 	Relation rel = table_open(ExtensionRelationId, AccessShareLock);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple tuple;
+	Oid owner;
 
 	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
 	            F_NAMEEQ, CStringGetDatum("mmrd"));
@@ -40,19 +38,17 @@ find_extension(Oid *owner, Oid *schema)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 		                errmsg("extension \"mmrd\" does not exist"),
 		                errhint("Run CREATE EXTENSION mmrd.")));
-	*owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
-	*schema = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
+	owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+	return owner;
 }
 
 void
 mmrd_pg_access_begin(mmrd_pg_access *access)
 {
-	Oid owner;
-	Oid schema;
+	const Oid owner = extension_owner();
 
-	find_extension(&owner, &schema);
 	access->caller = CurrentMemoryContext;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
@@ -148,27 +144,4 @@ mmrd_pg_field_text(uint64 row, int number, MemoryContext owner)
 	string = TextDatumGetCString(value);
 	MemoryContextSwitchTo(before);
 	return string;
-}
-
-Oid
-mmrd_pg_schema(void)
-{
-	Oid owner;
-	Oid schema;
-
-	find_extension(&owner, &schema);
-	return schema;
-}
-
-Oid
-mmrd_pg_type(const char *name)
-{
-	Oid type =
-	    GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
-	                    ObjectIdGetDatum(mmrd_pg_schema()));
-
-	if (!OidIsValid(type))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-		                errmsg("type \"%s\" does not exist", name)));
-	return type;
 }

@@ -66,10 +66,4 @@ extern Datum mmrd_pg_field(uint64 row, int number, bool *isnull);
 /* A text column, in the memory of `owner`; NULL for NULL. */
 extern char *mmrd_pg_field_text(uint64 row, int number, MemoryContext owner);
 
-/* The schema that holds mmrd's functions and types. */
-extern Oid mmrd_pg_schema(void);
-
-/* The OID of one of mmrd's types, by its name in that schema. */
-extern Oid mmrd_pg_type(const char *name);
-
 #endif /* MMRD_PG_ACCESS_H */

@@ -42,9 +42,19 @@ CREATE FUNCTION little_endian(n bigint) RETURNS bytea LANGUAGE sql AS $$
 		''::bytea ORDER BY b) FROM generate_series(0, 7) b
 $$;
 
--- A safetensors file of them, every number 1/64.  `without` is left out,
--- `reshaped` gets one more column, in `poisoned` every number is `poison`
--- (little-endian hexadecimal), `moved` lies where its neighbour begins.
+-- Numbers to fill a tensor with, little-endian: 97 of them again and again,
+-- the same for a name every time.  Variances are 1.
+CREATE FUNCTION filling(name text, n integer) RETURNS bytea LANGUAGE sql AS $$
+	SELECT substr(decode(repeat(string_agg(
+			CASE WHEN name LIKE '%running_var' THEN '0000803f'
+				ELSE regexp_replace(encode(float4send((hashtext(name || i) % 1000 / 20000.0)::real), 'hex'),
+					'(..)(..)(..)(..)', '\4\3\2\1') END, '' ORDER BY i),
+		n / 97 + 1), 'hex'), 1, 4 * n) FROM generate_series(1, 97) i
+$$;
+
+-- A safetensors file of them.  `without` is left out, `reshaped` gets one
+-- more row, in `poisoned` every number is `poison` (little-endian
+-- hexadecimal), `moved` lies where its neighbour begins.
 CREATE FUNCTION safetensors(without text DEFAULT '', reshaped text DEFAULT '',
 	poisoned text DEFAULT '', poison text DEFAULT '0000c07f',
 	moved text DEFAULT '') RETURNS bytea LANGUAGE plpgsql AS $$
@@ -64,9 +74,9 @@ BEGIN
 			t.name, to_json(t.dims),
 			place - CASE WHEN t.name = moved THEN 4 ELSE 0 END,
 			place - CASE WHEN t.name = moved THEN 4 ELSE 0 END + n);
-		data := data || decode(repeat(
-			CASE WHEN t.name = poisoned THEN poison ELSE '0000803c' END, n / 4),
-			'hex');
+		data := data || CASE WHEN t.name = poisoned
+			THEN decode(repeat(poison, n / 4), 'hex')
+			ELSE filling(t.name, n / 4) END;
 		place := place + n;
 	END LOOP;
 	header := '{' || substr(header, 2) || '}';
@@ -97,8 +107,8 @@ SELECT count(DISTINCT name), count(*), sum(length(data)), max(part),
 	min(dtype), bool_or(version IS NOT NULL)
 FROM mmrd.tensors WHERE teacher = (SELECT id FROM mmrd.teachers
 	WHERE name = 't18');
-SELECT name, dims, length(data), substr(data, 1, 4) FROM mmrd.tensors
-	WHERE name IN ('conv1.weight', 'layer3.0.downsample.1.running_var');
+SELECT name, dims, length(data), data = filling(name, length(data) / 4) AS same FROM mmrd.tensors
+	WHERE name IN ('conv1.weight', 'layer3.0.downsample.1.running_var') ORDER BY name;
 SELECT attstorage FROM pg_attribute
 	WHERE attrelid = 'mmrd.tensors'::regclass AND attname = 'data';
 
@@ -145,9 +155,39 @@ ROLLBACK;
 SELECT count(*) FROM mmrd.teachers WHERE NOT builtin;
 SELECT count(DISTINCT teacher) FROM mmrd.tensors;
 
+-- From a file on the server, to the same numbers.
+SELECT lo_from_bytea(0, safetensors()) AS file \gset
+SELECT lo_export(:file, 'mmrd_test.safetensors'), lo_unlink(:file);
+SELECT mmrd_import_teacher_file('from file', './mmrd_test.safetensors');
+SELECT count(*) FROM mmrd.tensors a JOIN mmrd.tensors b USING (name, part)
+	JOIN mmrd.teachers t ON t.id = a.teacher AND t.name = 't18'
+	JOIN mmrd.teachers u ON u.id = b.teacher AND u.name = 'from file'
+	WHERE a.data = b.data;
+COPY (SELECT) TO PROGRAM 'rm mmrd_test.safetensors';
+SELECT mmrd_drop_teacher('from file');
+
+-- Trained with it; another session, which loads it from the tables, scores
+-- the same.  In use it cannot be dropped.
+SET mmrd.threads = 1;
+SET mmrd.progress = off;
+CREATE TABLE scans AS SELECT * FROM mmrd_synthesize(4, 1);
+SELECT model, version, deployed FROM mmrd_train('scans', validation => 'id = 4',
+	options => '{"teacher": "t18", "epochs": 1, "input_size": 64, "prototypes": [1, 1, 1]}');
+CREATE TABLE scored AS SELECT id, mmrd_score(rgb, aux) AS score FROM scans;
+SELECT t.name, count(*) FILTER (WHERE w.version IS NOT NULL
+		AND w.name ~ '^teacher\.(conv1|layer[123]\.[01]\.conv)') AS copies
+FROM mmrd.versions v JOIN mmrd.teachers t ON t.id = v.teacher
+	JOIN mmrd.tensors w ON w.version = v.id GROUP BY 1;
+\c -
+SET mmrd.threads = 1;
+-- the threshold was made in the training session, before anything was stored
+SELECT s.score = c.scores[1] AS calibrated FROM scored s, mmrd.calibrations c WHERE s.id = 4;
+SELECT count(*) FROM scans JOIN scored USING (id) WHERE score = mmrd_score(rgb, aux);
+SELECT refused($$SELECT mmrd_drop_teacher('t18')$$);
+DELETE FROM mmrd.versions;
 SELECT mmrd_drop_teacher('t18');
 SELECT mmrd_drop_teacher('with extras');
 SELECT count(*) FROM mmrd.tensors;
 
-DROP FUNCTION refused, safetensors, little_endian, numbers;
-DROP TABLE trunk;
+DROP FUNCTION refused, safetensors, filling, little_endian, numbers;
+DROP TABLE trunk, scans, scored;
