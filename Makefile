@@ -58,15 +58,14 @@ TEST_LIBS     = $(CORE_LIBS) -ljansson
 # Shared by every build below.  No -ffast-math: it would change floating
 # point for the whole server process.  These two only say that nobody reads
 # errno or the exception flags after arithmetic.  -MMD writes the .d files
-# that make include changes count.
+# that make include changes count.  No -Wpsabi: vectors are passed between
+# functions of one file only.
 CORE_FLAGS = -std=gnu11 -fopenmp -fno-math-errno -fno-trapping-math -MMD -MP \
              -Wall -Wextra -Wvla -Wno-unused-parameter \
-             -Wno-missing-format-attribute $(WERROR)
+             -Wno-missing-format-attribute -Wno-psabi $(WERROR)
 
 PG_CPPFLAGS = -I$(srcdir) -DMMRD_VERSION='"$(EXTVERSION)"'
-# PostgreSQL warns of two things that are no concern of ours.
 PG_CFLAGS  += $(CORE_FLAGS) -O3 -Wno-declaration-after-statement \
-              -Wno-missing-format-attribute \
               $(if $(findstring clang,$(CC)),$(CLANG_FLAGS))
 # PostgreSQL was configured for gcc; clang need not mention it.
 CLANG_FLAGS = -Wno-unknown-warning-option -Wno-ignored-attributes \
