@@ -15,20 +15,26 @@ mmrd_report_bad(mmrd_load_report *report, const char *path,
                 const char *message, const char *detail)
 {
 	mmrd_load_bad bad = {mmrd_say_clean(path), NULL};
+	const size_t room = strlen(message) + strlen(detail) + 3;
+	char *whole = malloc(room);
 
 	report->n_bad++;
-	bad.message = malloc(strlen(message) + strlen(detail) + 3);
-	if (bad.message != NULL)
-		sprintf(bad.message, "%s%s%s", message, detail[0] ? ": " : "", detail);
+	if (whole != NULL)
+	{
+		snprintf(whole, room, "%s%s%s", message, detail[0] ? ": " : "",
+		         detail);
+		bad.message = mmrd_say_clean(whole); /* names are quoted in it */
+	}
+	free(whole);
 	if (report->n_listed == report->room)
 	{
-		const size_t room = report->room < 32 ? 32 : report->room * 2;
-		mmrd_load_bad *grown = realloc(report->bad, room * sizeof(*grown));
+		const size_t more = report->room < 32 ? 32 : report->room * 2;
+		mmrd_load_bad *grown = realloc(report->bad, more * sizeof(*grown));
 
 		if (grown != NULL)
 		{
 			report->bad = grown;
-			report->room = room;
+			report->room = more;
 		}
 	}
 	if (bad.path != NULL && bad.message != NULL &&

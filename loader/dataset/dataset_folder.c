@@ -23,44 +23,86 @@
 
 enum
 {
-	MAX_DEPTH = 32 /* folders inside each other */
+	MAX_DEPTH = 32, /* folders inside each other */
+	MAX_ABOVE = 64  /* and those that the set itself is in */
 };
+
+/* A folder, whatever path leads there. */
+typedef struct place
+{
+	dev_t device;
+	ino_t inode;
+} place;
 
 typedef struct walk
 {
 	mmrd_dataset_builder *b;
 	mmrd_claims claims;
 	size_t root_bytes; /* of the path that all paths begin with */
-	int depth;
-	struct /* the folders we are in, to notice a link back to one */
-	{
-		dev_t device;
-		ino_t inode;
-	} inside[MAX_DEPTH];
+
+	/* The folders we are in, to notice a link back to one. */
+	place inside[MAX_ABOVE + MAX_DEPTH];
+	int n_above; /* the first of them: above the set's own folder */
+	int n_inside;
 } walk;
+
+static bool
+same_place(const place *a, const place *b)
+{
+	return a->device == b->device && a->inode == b->inode;
+}
+
+/* Note the folders above the set's: a link to one would lead everywhere. */
+static mmrd_status
+note_above(walk *w, const char *path, mmrd_error *err)
+{
+	const size_t room = strlen(path) + 3 * (MAX_ABOVE + 1) + 1;
+	char *up = malloc(room);
+	size_t n = strlen(path);
+	struct stat st;
+
+	if (up == NULL)
+		return mmrd_fail_memory(err, (double) room);
+	memcpy(up, path, n + 1);
+	while (w->n_above < MAX_ABOVE)
+	{
+		place here;
+
+		memcpy(up + n, "/..", 4);
+		n += 3;
+		if (stat(up, &st) != 0)
+			break;
+		here = (place){st.st_dev, st.st_ino};
+		if (w->n_above > 0 && same_place(&here, &w->inside[w->n_above - 1]))
+			break; /* above the root is the root */
+		w->inside[w->n_above++] = here;
+	}
+	w->n_inside = w->n_above;
+	free(up);
+	return MMRD_OK;
+}
 
 /* Enter a folder: false, and a problem noted, where that must not be. */
 static mmrd_status
 enter(walk *w, const char *path, bool *entered, mmrd_error *err)
 {
 	struct stat st;
+	place here;
 
 	*entered = false;
-	if (w->depth == MAX_DEPTH)
+	if (w->n_inside - w->n_above == MAX_DEPTH)
 		return mmrd_dataset_problem(w->b, path, err,
 		                            "more than %d folders inside each other",
 		                            MAX_DEPTH);
 	if (stat(path, &st) != 0)
 		return mmrd_dataset_problem(w->b, path, err,
 		                            "folder cannot be examined");
-	for (int i = 0; i < w->depth; i++)
-		if (w->inside[i].device == st.st_dev &&
-		    w->inside[i].inode == st.st_ino)
+	here = (place){st.st_dev, st.st_ino};
+	for (int i = 0; i < w->n_inside; i++)
+		if (same_place(&here, &w->inside[i]))
 			return mmrd_dataset_problem(
 			    w->b, path, err, "a link back to a folder that it lies in");
-	w->inside[w->depth].device = st.st_dev;
-	w->inside[w->depth].inode = st.st_ino;
-	w->depth++;
+	w->inside[w->n_inside++] = here;
 	*entered = true;
 	return MMRD_OK;
 }
@@ -112,7 +154,7 @@ walk_folder(walk *w, const char *path, mmrd_error *err)
 		}
 	}
 	mmrd_folder_clear(&folder);
-	w->depth--;
+	w->n_inside--;
 	return st;
 }
 
@@ -203,7 +245,9 @@ mmrd_folder_walk(mmrd_dataset_builder *b, const char *path,
 	b->set->kind[MMRD_SCAN_AUX2] = MMRD_SCAN_ANY_MAP;
 	if (w.root_bytes > 0 && path[w.root_bytes - 1] == '/')
 		w.root_bytes--;
-	st = walk_folder(&w, path, err);
+	st = note_above(&w, path, err);
+	if (st == MMRD_OK)
+		st = walk_folder(&w, path, err);
 	mmrd_claims_sort(&w.claims);
 	decide_roles(&w);
 	while (st == MMRD_OK && mmrd_claims_next(&w.claims, &at, &claimed))
