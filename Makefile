@@ -153,7 +153,7 @@ DOUBLE_CORE = $(filter-out model/base/half.o,$(filter model/base/% \
               $(CORE_OBJS)))
 build/double/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CORE_FLAGS) -O2 $(DOUBLE) -I. -c -o $@ $<
+	$(CC) $(CORE_FLAGS) -O3 $(DOUBLE) -I. -c -o $@ $<
 build/unit/test_network_double: build/double/tests/unit/test_network_golden.o \
 		$(DOUBLE_CORE:%=build/double/%) model/base/half.o
 	@mkdir -p $(@D)
