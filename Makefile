@@ -76,6 +76,7 @@ EXTRA_CLEAN = build $(wildcard $(OBJS:.o=.d))
 # The program that loads folders of scans: the loader and libpq, no network.
 CLIENT_OBJS = $(patsubst %.c,build/%.o,$(wildcard client/*.c))
 CLIENT_CORE = $(filter loader/% model/base/%,$(CORE_OBJS))
+CLIENT_FLAGS = -I. -I$(includedir) -DMMRD_VERSION='"$(EXTVERSION)"'
 
 # JIT must not inline a copy of a kernel built with other flags.
 override with_llvm := no
@@ -101,8 +102,7 @@ $(DATA_built): $(SQL_PARTS)
 
 build/client/%.o: client/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -I. -I$(includedir) -DMMRD_VERSION='"$(EXTVERSION)"' \
-		-c -o $@ $<
+	$(CC) $(CFLAGS) $(CLIENT_FLAGS) -c -o $@ $<
 build/mmrd-load: $(CLIENT_OBJS) $(CLIENT_CORE)
 	$(CC) $(CFLAGS) -o $@ $^ $(libpq) $(LOADER_LIBS)
 
@@ -184,7 +184,10 @@ $(eval $(call variant,clang,$$(CLANG),-O1))
 build/clang/extension/%.o: extension/%.c Makefile
 	@mkdir -p $(@D)
 	$(CLANG) $(CORE_FLAGS) $(CLANG_FLAGS) -O1 $(CPPFLAGS) -c -o $@ $<
-clang: $(OBJS:%=build/clang/%) ## compile everything with clang as well
+build/clang/client/%.o: client/%.c Makefile
+	@mkdir -p $(@D)
+	$(CLANG) $(CORE_FLAGS) $(CLANG_FLAGS) -O1 $(CLIENT_FLAGS) -c -o $@ $<
+clang: $(OBJS:%=build/clang/%) $(CLIENT_OBJS:build/%=build/clang/%) ## compile everything with clang as well
 
 layers: $(CORE_OBJS) ## who includes whom, names of files and symbols
 	@scripts/layers $(CORE_OBJS)
@@ -207,10 +210,10 @@ lint: ## cppcheck, clang-tidy, shellcheck
 	@scripts/install-packages lint
 	cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 -I. \
 		--enable=warning,portability $(CPPCHECK_WRONG:%=--suppress=%) \
-		$(MODEL_SRCS) $(LOADER_SRCS)
+		$(MODEL_SRCS) $(LOADER_SRCS) $(wildcard client/*.c)
 	shellcheck -x $(SCRIPTS)
 	clang-tidy --quiet --warnings-as-errors='*' $(MODEL_SRCS) $(LOADER_SRCS) \
-		-- -std=gnu11 -fopenmp -I.
+		$(wildcard client/*.c) -- -std=gnu11 -fopenmp $(CLIENT_FLAGS)
 
 # Programs of tests/bench/, linked like unit tests, and the script that runs
 # them and what needs a server.  No pass or fail, only figures.

@@ -177,7 +177,8 @@ check_found(const mmrd_dataset_options *o, const mmrd_folder *folder,
 		const mmrd_folder_entry *e =
 		    folder != NULL ? mmrd_folder_find(folder, o->categories[i]) : NULL;
 
-		if (e == NULL && (itself == NULL || strcmp(o->categories[i], itself)))
+		if (e == NULL &&
+		    (itself == NULL || strcmp(o->categories[i], itself) != 0))
 		{
 			mmrd_fail(err, MMRD_INVALID_ARGUMENT,
 			          "category \"%s\" is not there", o->categories[i]);

@@ -85,7 +85,8 @@ put_directory(const mmrd_raster *image, size_t strip_bytes, uint8_t *file)
 	const uint32_t height = (uint32_t) image->height;
 	uint8_t *p = file + HEADER_BYTES;
 
-	memcpy(file, "II\x2a\0", 4);
+	put16(file, 0x4949); /* "II": little endian */
+	put16(file + 2, 42);
 	put32(file + 4, HEADER_BYTES);
 	put16(p, N_ENTRIES);
 	p += 2;
