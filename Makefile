@@ -223,7 +223,7 @@ build/bench/%: tests/bench/%.c $(CORE_OBJS)
 	$(CC) $(CFLAGS) -I. -MF $@.d -MT $@ -o $@ $< \
 		$(CORE_OBJS) $(TEST_LIBS)
 bench: all $(BENCH_NAMES:%=build/bench/%) ## timings
-	@tests/bench/run $(BENCH_NAMES:%=build/bench/%)
+	@tests/bench/run-bench $(BENCH_NAMES:%=build/bench/%)
 
 coverage: $(UNIT_NAMES:%=build/cov/%) ## lines reached by the unit tests
 	@scripts/install-packages coverage
