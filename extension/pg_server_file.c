@@ -143,8 +143,7 @@ mmrd_pg_server_file_create(const char *path)
 	                                 S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH);
 	if (file->fd < 0)
 		ereport(ERROR, (errcode_for_file_access(),
-		                errmsg("could not create file \"%s\": %m",
-		                       file->first_name)));
+		                errmsg("could not create file \"%s\": %m", path)));
 	file->unfinished->object = file->first_name;
 	return file;
 }
@@ -169,9 +168,9 @@ mmrd_pg_server_file_write(mmrd_pg_server_file *file, const void *bytes,
 		{
 			if (n == 0)
 				errno = ENOSPC; /* as elsewhere in the server */
-			ereport(ERROR, (errcode_for_file_access(),
-			                errmsg("could not write file \"%s\": %m",
-			                       file->first_name)));
+			ereport(ERROR,
+			        (errcode_for_file_access(),
+			         errmsg("could not write file \"%s\": %m", file->path)));
 		}
 		at += n;
 		n_bytes -= (Size) n;

@@ -137,7 +137,7 @@ teacher_lookup(void *context, const char *name, mmrd_tensor *out, bool *found,
 	return mmrd_weights_lookup(context, full, out, found, err);
 }
 
-static void
+static int32
 add_teacher(const char *name, const mmrd_weights *weights, Oid by)
 {
 	mmrd_weights_source source = {
@@ -145,11 +145,12 @@ add_teacher(const char *name, const mmrd_weights *weights, Oid by)
 	    .buffer = MemoryContextAllocHuge(CurrentMemoryContext,
 	                                     mmrd_weights_largest(weights) *
 	                                         sizeof(float))};
+	const int32 id =
+	    mmrd_pg_teacher_insert(name, (mmrd_arch) weights->config.arch, by);
 
-	mmrd_pg_tensors_store_teacher(
-	    mmrd_pg_teacher_insert(name, (mmrd_arch) weights->config.arch, by),
-	    weights, teacher_lookup, &source);
+	mmrd_pg_tensors_store_teacher(id, weights, teacher_lookup, &source);
 	pfree(source.buffer);
+	return id;
 }
 
 void
@@ -157,24 +158,27 @@ mmrd_pg_teacher_find_or_add(const char *wanted, const char *model,
                             const mmrd_weights *weights, Oid by,
                             MemoryContext owner, mmrd_pg_teacher *out)
 {
+	const mmrd_arch arch = (mmrd_arch) weights->config.arch;
 	mmrd_pg_teacher *candidates;
-	const int n =
-	    read_candidates(wanted, (mmrd_arch) weights->config.arch, &candidates);
-	const char *name = NULL;
+	const int n = read_candidates(wanted, arch, &candidates);
+	const char *name;
 
-	for (int i = 0; name == NULL && i < n; i++)
-		if (same_teacher(&candidates[i], weights))
-			name = candidates[i].name;
-	if (name == NULL)
+	for (int i = 0; i < n; i++)
 	{
-		name = free_name(wanted, model);
-		add_teacher(name, weights, by);
-		ereport(NOTICE,
-		        (errmsg("the teacher of model \"%s\" is new here and is kept "
-		                "as \"%s\"",
-		                model, name)));
+		if (!same_teacher(&candidates[i], weights))
+			continue;
+		*out = candidates[i];
+		out->name = MemoryContextStrdup(owner, candidates[i].name);
+		mmrd_pg_teacher_lock(out);
+		return;
 	}
-	if (!mmrd_pg_teacher_find(name, owner, out))
-		elog(ERROR, "teacher \"%s\" is gone", name);
-	mmrd_pg_teacher_lock(out);
+	name = free_name(wanted, model);
+	out->id = add_teacher(name, weights, by);
+	out->name = MemoryContextStrdup(owner, name);
+	out->arch = arch;
+	out->builtin = false;
+	ereport(NOTICE,
+	        (errmsg("the teacher of model \"%s\" is new here and is kept as "
+	                "\"%s\"",
+	                model, name)));
 }
