@@ -1,7 +1,7 @@
 /*
  * tests/unit/test_dataset_real.c
  *	  The real sets beside the repository: all of their scans are found, and
- *	  each that is read here is whole.
+ *	  each that is read here is whole and becomes network input.
  *
  * They are in ../shared/data, or where MMRD_SHARED points, and cannot be
  * given to everybody.
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "loader/image/format.h"
+#include "model/input/input_prepare.h"
 #include "tests/unit/check.h"
 
 static const mmrd_raster_limits limits = {1 << 22, 1 << 26};
@@ -67,6 +68,36 @@ decode(const mmrd_scan_files *files, int role, mmrd_raster *image)
 	                         image, &err) == MMRD_OK;
 }
 
+/* What is stored is taken for what it is when nobody says: "auto". */
+static void
+check_input(const char *id, const mmrd_scan_files *files, int role,
+            mmrd_input_kind want)
+{
+	enum
+	{
+		S = 64
+	};
+	static float out[S * S * 3];
+	mmrd_input_spec spec = {0};
+	mmrd_input_note note;
+	mmrd_error err = {0};
+	mmrd_raster image;
+
+	if (!decode(files, role, &image))
+	{
+		CHECK(0, "%s: file %d does not decode", id, role);
+		return;
+	}
+	spec.kind = mmrd_input_kind_guess(&image);
+	CHECK(spec.kind == (int32_t) want, "%s: file %d taken as %s", id, role,
+	      mmrd_input_kind_name(spec.kind));
+	CHECK(mmrd_input_prepare(&image, &spec, S, out, &note, &err) == MMRD_OK,
+	      "%s: %s", id, err.message);
+	CHECK(note.n_valid > S * S / 3, "%s: file %d has %d valid pixels", id,
+	      role, note.n_valid);
+	mmrd_raster_clear(&image);
+}
+
 /* A mask is of the picture's size, and somewhere says "defect". */
 static void
 check_mask(const char *id, const mmrd_scan_files *files, int32_t side)
@@ -114,6 +145,8 @@ cable_gland(void)
 		CHECK(st == MMRD_OK, "%s: %s: %s", id, files.bad, err.message);
 		if (files.bytes[MMRD_SCAN_MASK] != NULL)
 			check_mask(id, &files, 400);
+		check_input(id, &files, MMRD_SCAN_RGB, MMRD_INPUT_IMAGE);
+		check_input(id, &files, MMRD_SCAN_AUX, MMRD_INPUT_NORMALS_FROM_XYZ);
 		CHECK((files.bytes[MMRD_SCAN_MASK] != NULL) ==
 		          (set->scans[i].label == MMRD_SCAN_DEFECTIVE),
 		      "%s", id);
@@ -170,6 +203,9 @@ candy_cane(void)
 		CHECK(st == MMRD_OK, "%s: %s: %s", scan->id, files.bad, err.message);
 		if (st == MMRD_OK)
 			check_depth(scan, &files);
+		check_input(scan->id, &files, MMRD_SCAN_RGB, MMRD_INPUT_IMAGE);
+		check_input(scan->id, &files, MMRD_SCAN_AUX, MMRD_INPUT_IMAGE);
+		check_input(scan->id, &files, MMRD_SCAN_AUX2, MMRD_INPUT_DEPTH);
 		if (files.bytes[MMRD_SCAN_MASK] != NULL)
 			check_mask(scan->id, &files, 512);
 		mmrd_scan_files_clear(&files);
