@@ -25,10 +25,12 @@ struct mmrd_pg_spool
 	int n_pointers; /* room in records */
 	char **records; /* of those in memory */
 	File file;      /* -1: none */
+	bool lasting;   /* across transactions */
 };
 
 mmrd_pg_spool *
-mmrd_pg_spool_create(MemoryContext owner, Size record_bytes, Size memory_bytes)
+mmrd_pg_spool_create(MemoryContext owner, Size record_bytes, Size memory_bytes,
+                     bool lasting)
 {
 	MemoryContext memory =
 	    AllocSetContextCreate(owner, "mmrd spool", ALLOCSET_DEFAULT_SIZES);
@@ -39,6 +41,7 @@ mmrd_pg_spool_create(MemoryContext owner, Size record_bytes, Size memory_bytes)
 	spool->record_bytes = record_bytes;
 	spool->max_memory = (int) Min(memory_bytes / record_bytes, INT_MAX);
 	spool->file = -1;
+	spool->lasting = lasting;
 	return spool;
 }
 
@@ -74,7 +77,7 @@ add_to_file(mmrd_pg_spool *spool, const void *record)
 	Size done = 0;
 
 	if (spool->file < 0)
-		spool->file = OpenTemporaryFile(false);
+		spool->file = OpenTemporaryFile(spool->lasting);
 	while (done < spool->record_bytes)
 	{
 		const int n = (int) Min(spool->record_bytes - done, 1 << 24);

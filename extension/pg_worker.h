@@ -1,0 +1,28 @@
+/*
+ * extension/pg_worker.h
+ *	  Background workers for training jobs.
+ */
+#ifndef MMRD_PG_WORKER_H
+#define MMRD_PG_WORKER_H
+
+#include "extension/pg_compat.h"
+
+/*
+ * Ask for a worker for this job, running as `role` in this database, that
+ * begins when the transaction `after` has ended (InvalidTransactionId: now).
+ * False when no more workers may be started (max_worker_processes).
+ */
+extern bool mmrd_pg_worker_start(int64 job, Oid role, TransactionId after);
+
+/*
+ * Start workers for queued jobs, as many as may run.  A job whose role is
+ * gone or may not log in fails.  In any transaction that may write.
+ */
+extern void mmrd_pg_workers_start_queued(void);
+
+/* Go on with interrupted jobs, where they have not failed to often. */
+extern void mmrd_pg_workers_resume(void);
+
+extern PGDLLEXPORT void mmrd_pg_worker_main(Datum unused);
+
+#endif /* MMRD_PG_WORKER_H */
