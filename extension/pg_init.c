@@ -10,6 +10,8 @@
 #include <limits.h>
 
 #include "extension/pg_settings.h"
+#include "extension/pg_worker.h"
+#include "miscadmin.h"
 
 MMRD_PG_MODULE_MAGIC("mmrd", MMRD_VERSION);
 
@@ -124,4 +126,6 @@ _PG_init(void)
 	define_limits();
 	define_job_settings();
 	mmrd_pg_reserve_settings("mmrd");
+	if (process_shared_preload_libraries_in_progress)
+		mmrd_pg_launcher_register();
 }

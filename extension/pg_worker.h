@@ -20,9 +20,15 @@ extern bool mmrd_pg_worker_start(int64 job, Oid role, TransactionId after);
  */
 extern void mmrd_pg_workers_start_queued(void);
 
-/* Go on with interrupted jobs, where they have not failed to often. */
-extern void mmrd_pg_workers_resume(void);
+/*
+ * Have interrupted jobs looked for whenever the server has started; from
+ * _PG_init, while shared_preload_libraries are loaded.
+ */
+extern void mmrd_pg_launcher_register(void);
 
+/* What the processes run. */
 extern PGDLLEXPORT void mmrd_pg_worker_main(Datum unused);
+extern PGDLLEXPORT void mmrd_pg_launcher_main(Datum unused);
+extern PGDLLEXPORT void mmrd_pg_resumer_main(Datum database);
 
 #endif /* MMRD_PG_WORKER_H */
