@@ -172,7 +172,7 @@ mmrd_train_start(PG_FUNCTION_ARGS)
 	job = mmrd_pg_job_insert(&r, mmrd_pg_setting_threads);
 	mmrd_pg_access_end(&access);
 	start_worker(job, r.user);
-	mmrd_pg_workers_start_queued();
+	(void) mmrd_pg_workers_start_queued(InvalidOid);
 	PG_RETURN_INT64(job);
 }
 
@@ -217,7 +217,7 @@ static void
 push_queue(void)
 {
 	if (!RecoveryInProgress() && !XactReadOnly)
-		mmrd_pg_workers_start_queued();
+		(void) mmrd_pg_workers_start_queued(InvalidOid);
 }
 
 /* INT64_MAX without a timeout. */
@@ -372,6 +372,6 @@ mmrd_resume(PG_FUNCTION_ARGS)
 		                       "session",
 		                       (long long) job.id)));
 	start_worker(job.id, owner);
-	mmrd_pg_workers_start_queued();
+	(void) mmrd_pg_workers_start_queued(InvalidOid);
 	PG_RETURN_VOID();
 }

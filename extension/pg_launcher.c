@@ -122,7 +122,7 @@ mmrd_pg_resumer_main(Datum database)
 		requeue_interrupted();
 	commit();
 	begin();
-	mmrd_pg_workers_start_queued();
+	(void) mmrd_pg_workers_start_queued(InvalidOid);
 	commit();
 }
 

@@ -43,9 +43,10 @@ obstacle(const char *owner, Oid *role)
 	           : psprintf("role \"%s\" is not permitted to log in", owner);
 }
 
-void
-mmrd_pg_workers_start_queued(void)
+int64
+mmrd_pg_workers_start_queued(Oid self)
 {
+	int64 left = 0;
 	int64 ids[MAX_AT_ONCE];
 	char *owners[MAX_AT_ONCE];
 	mmrd_pg_access access;
@@ -65,7 +66,13 @@ mmrd_pg_workers_start_queued(void)
 		if (why != NULL)
 			mmrd_pg_job_finish(ids[i], MMRD_PG_JOB_FAILED, 0, why);
 		else if (!mmrd_pg_worker_start(ids[i], role, InvalidTransactionId))
-			break; /* no background worker is free; the next call tries */
+		{
+			/* No background worker is free. */
+			if (role == self)
+				left = ids[i];
+			break;
+		}
 	}
 	mmrd_pg_access_end(&access);
+	return left;
 }

@@ -26,7 +26,18 @@ struct mmrd_pg_spool
 	char **records; /* of those in memory */
 	File file;      /* -1: none */
 	bool lasting;   /* across transactions */
+	MemoryContextCallback at_end;
 };
+
+static void
+close_file(void *arg)
+{
+	mmrd_pg_spool *spool = arg;
+
+	if (spool->file >= 0)
+		FileClose(spool->file);
+	spool->file = -1;
+}
 
 mmrd_pg_spool *
 mmrd_pg_spool_create(MemoryContext owner, Size record_bytes, Size memory_bytes,
@@ -42,6 +53,13 @@ mmrd_pg_spool_create(MemoryContext owner, Size record_bytes, Size memory_bytes,
 	spool->max_memory = (int) Min(memory_bytes / record_bytes, INT_MAX);
 	spool->file = -1;
 	spool->lasting = lasting;
+	if (lasting)
+	{
+		/* Other files are closed by the resource owner, perhaps before. */
+		spool->at_end.func = close_file;
+		spool->at_end.arg = spool;
+		MemoryContextRegisterResetCallback(memory, &spool->at_end);
+	}
 	return spool;
 }
 
@@ -156,7 +174,6 @@ mmrd_pg_spool_get(mmrd_pg_spool *spool, int number, void *buffer)
 void
 mmrd_pg_spool_free(mmrd_pg_spool *spool)
 {
-	if (spool->file >= 0)
-		FileClose(spool->file);
+	close_file(spool);
 	MemoryContextDelete(spool->memory);
 }

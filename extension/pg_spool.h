@@ -5,7 +5,7 @@
  *
  * The file counts against temp_file_limit and goes away with the resource
  * owner that was current when it was made or, when it is to last, with the
- * process; at the latest when the server starts.
+ * spool's memory; at the latest with the process, or when the server starts.
  */
 #ifndef MMRD_PG_SPOOL_H
 #define MMRD_PG_SPOOL_H
@@ -16,8 +16,7 @@ typedef struct mmrd_pg_spool mmrd_pg_spool;
 
 /*
  * Lives in a context of its own below `owner`.  lasting: its file is not
- * closed at the end of a transaction, and none is needed to make it; an error
- * that the process survives must be followed by mmrd_pg_spool_free().
+ * closed at the end of a transaction, and none is needed to make it.
  */
 extern mmrd_pg_spool *mmrd_pg_spool_create(MemoryContext owner,
                                            Size record_bytes,

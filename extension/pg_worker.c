@@ -67,9 +67,10 @@ StaticAssertDecl(sizeof(order) <= BGW_EXTRALEN, "an order must fit");
 /* This worker. */
 typedef struct worker
 {
-	MemoryContext memory;  /* as long as the process */
+	MemoryContext memory;  /* as long as the job */
 	MemoryContext threads; /* that the thread pool belongs to */
 	int64 id;
+	TransactionId after; /* to wait for, or none */
 	int slot;
 	mmrd_pg_job job; /* as it was when we took it */
 	mmrd_pg_request request;
@@ -259,8 +260,8 @@ read_everything(worker *w)
 	show(w, "reading scans");
 	begin(w);
 	mmrd_pg_job_settings(&w->job, GUC_ACTION_SET);
-	start_threads(w);
 	mmrd_pg_job_request(&w->job, &w->request);
+	start_threads(w);
 	mmrd_pg_material_read(&w->request, memory_bytes, true, &w->material);
 	mmrd_pg_job_check_scans(&w->job, w->material.sha256);
 	w->trainer = mmrd_pg_training_create(&w->request.options,
@@ -459,6 +460,7 @@ fail_job(worker *w)
 	FlushErrorState();
 	AbortOutOfAnyTransaction();
 	MemoryContextSwitchTo(w->memory);
+	MemoryContextDeleteChildren(w->memory); /* temporary files, too */
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		state = MMRD_PG_JOB_CANCELLED;
 	ereport(LOG, (errmsg("training job %lld of model \"%s\" %s",
@@ -509,11 +511,38 @@ work(worker *w)
 	PG_END_TRY();
 }
 
+/* One job, if it is to be had. */
+static void
+try_job(worker *w, int64 job)
+{
+	w->id = job;
+	w->memory = AllocSetContextCreate(TopMemoryContext, "mmrd training job",
+	                                  ALLOCSET_DEFAULT_SIZES);
+	w->threads = AllocSetContextCreate(
+	    TopMemoryContext, "mmrd training threads", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(w->memory);
+	prepare_session(w);
+	wait_for_transaction(w, w->after);
+
+	/* Without a place the job stays queued; who has one will start it. */
+	w->slot = mmrd_pg_slot_take(mmrd_pg_setting_max_training_jobs);
+	if (w->slot < 0)
+		return;
+	if (lock_job(w))
+	{
+		if (take_job(w))
+			work(w);
+		mmrd_pg_job_unlock(w->id);
+	}
+	mmrd_pg_slot_release(w->slot);
+}
+
 void
 mmrd_pg_worker_main(Datum unused)
 {
-	static worker w;
+	worker w = {0};
 	order what;
+	int64 job;
 
 	(void) unused;
 	memcpy(&what, MyBgworkerEntry->bgw_extra, sizeof(what));
@@ -523,26 +552,21 @@ mmrd_pg_worker_main(Datum unused)
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(what.database, what.role, 0);
 
-	w.id = what.job;
-	w.memory = AllocSetContextCreate(TopMemoryContext, "mmrd training job",
-	                                 ALLOCSET_DEFAULT_SIZES);
-	w.threads = AllocSetContextCreate(w.memory, "mmrd training threads",
-	                                  ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(w.memory);
-	prepare_session(&w);
-	wait_for_transaction(&w, what.after);
-
-	/* Without a place the job stays queued; who has one will start it. */
-	w.slot = mmrd_pg_slot_take(mmrd_pg_setting_max_training_jobs);
-	if (w.slot < 0)
-		return;
-	if (lock_job(&w) && take_job(&w))
-		work(&w);
-
-	/* In this order: who reads "running" looks for the lock again. */
-	mmrd_pg_job_unlock(w.id);
-	mmrd_pg_slot_release(w.slot);
-	begin(&w);
-	mmrd_pg_workers_start_queued();
-	commit(&w);
+	w.after = what.after;
+	for (job = what.job; job != 0;)
+	{
+		try_job(&w, job);
+		if (w.slot < 0)
+			break;
+		MemoryContextSwitchTo(TopMemoryContext);
+		MemoryContextDelete(w.memory);
+		MemoryContextDelete(w.threads);
+		memset(&w, 0, sizeof(w));
+		w.memory = TopMemoryContext;
+		QueryCancelPending = false; /* meant the job that is over */
+		read_settings_again();
+		begin(&w);
+		job = mmrd_pg_workers_start_queued(what.role);
+		commit(&w);
+	}
 }

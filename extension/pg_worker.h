@@ -17,8 +17,12 @@ extern bool mmrd_pg_worker_start(int64 job, Oid role, TransactionId after);
 /*
  * Start workers for queued jobs, as many as may run.  A job whose role is
  * gone or may not log in fails.  In any transaction that may write.
+ *
+ * self: a worker's role, or InvalidOid.  Returns a job that could start if
+ * there were a background worker, and runs as self: a worker that is done can
+ * take it.  Else 0.
  */
-extern void mmrd_pg_workers_start_queued(void);
+extern int64 mmrd_pg_workers_start_queued(Oid self);
 
 /*
  * Have interrupted jobs looked for whenever the server has started; from

@@ -197,7 +197,8 @@ like(refused($node, "SELECT mmrd_resume($job)", @trainer),
 	qr/training job $job is running/, 'a running job cannot be resumed');
 my $start = time;
 is($node->safe_psql('postgres', "SELECT mmrd_cancel($job)", @trainer), 't', 'its owner may');
-is($node->safe_psql('postgres', "SELECT count(*) $activity"), '0', 'the worker is gone');
+ok(defined until_true(sub { $node->safe_psql('postgres', "SELECT count(*) $activity") eq '0' }),
+	'the worker is gone');
 cmp_ok(time - $start, '<', 2, 'within 2 s');
 is(state($node, $job), 'cancelled', 'cancelled');
 is($node->safe_psql('postgres', "SELECT mmrd_cancel($job)", @trainer), 'f', 'and only once');
