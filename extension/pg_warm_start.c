@@ -38,6 +38,17 @@ mmrd_pg_request_find_warm(mmrd_pg_request *r)
 		         errdetail("That one learned from teacher \"%s\", this one "
 		                   "is to learn from \"%s\".",
 		                   version.teacher.name, r->teacher.name)));
+	version.options.config.input_size = r->options.config.input_size;
+	if (memcmp(&version.options.config, &r->options.config,
+	           sizeof(mmrd_config)) != 0)
+		ereport(ERROR,
+		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		         errmsg("model \"%s\" cannot be started from its version %d",
+		                r->model, version.version),
+		         errdetail("Its network is another."),
+		         errhint("The auxiliary columns and the options prototypes, "
+		                 "fusion, interaction and prior_at must be as they "
+		                 "were.")));
 	r->warm_version = version.id;
 }
 

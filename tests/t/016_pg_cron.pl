@@ -15,13 +15,14 @@ $node->start;
 plan skip_all => 'pg_cron is not installed (postgresql-NN-cron)'
 	if $node->safe_psql('postgres', "SELECT count(*) FROM pg_available_extensions
 		WHERE name = 'pg_cron'") eq '0';
-$node->append_conf('postgresql.conf', q{
+
+# As pg_cron comes: it connects as a client does, here through the socket.
+my $socket = $node->host;
+$node->append_conf('postgresql.conf', qq{
 shared_preload_libraries = 'pg_cron, mmrd'
 cron.database_name = 'postgres'
-cron.use_background_workers = on
-cron.host = ''
+cron.host = '$socket'
 mmrd.train_threads = 1
-max_worker_processes = 20
 });
 $node->restart;
 $node->safe_psql('postgres', q{
@@ -87,6 +88,19 @@ is($node->safe_psql('postgres', "SELECT j.version, count(d.id) FROM mmrd.jobs j
 	JOIN mmrd.versions v ON v.model = m.id AND v.version = j.version
 	LEFT JOIN mmrd.deployments d ON d.version = v.id WHERE j.job = $job GROUP BY 1"),
 	'1|1', 'its version is deployed (if_better)');
+$node->safe_psql('postgres', "SELECT cron.unschedule($number{'long in session'})");
+
+# ---- the same without connections: cron.use_background_workers ----
+
+$node->append_conf('postgresql.conf', 'cron.use_background_workers = on
+max_worker_processes = 20');
+$node->restart;
+$number{'in a worker'} = $node->safe_psql('postgres',
+	"SELECT cron.schedule('in a worker', '* * * * *', \$c\$$schedule{'small job'}\$c\$)");
+ok(defined until_true(sub { runs('in a worker', 'succeeded') >= 1 }),
+	'pg_cron with background workers starts a job');
+$job = $node->safe_psql('postgres', "SELECT max(job) FROM mmrd.jobs WHERE model = 'small'");
+is(wait_for($node, $job), 'done', 'and it is done');
 $node->stop('fast');
 
 done_testing();
