@@ -26,6 +26,7 @@
 
 #include "access/xact.h"
 #include "extension/pg_access.h"
+#include "extension/pg_job_conclude.h"
 #include "extension/pg_job_locks.h"
 #include "extension/pg_job_request.h"
 #include "extension/pg_settings.h"
@@ -76,8 +77,8 @@ typedef struct worker
 	mmrd_pg_request request;
 	mmrd_pg_material material;
 	mmrd_trainer *trainer;
-	mmrd_pg_calibration calibration;
-	double loss;
+	mmrd_pg_trained trained;
+	mmrd_pg_conclusion conclusion;
 	double seconds_before; /* of the epochs before this worker's */
 	instr_time start;
 	instr_time epoch_start;
@@ -381,40 +382,40 @@ train(worker *w)
 	    .context = w,
 	};
 
-	mmrd_pg_training_run(w->trainer, &training, &w->loss);
+	w->trained = mmrd_pg_request_describe(&w->request, &w->material);
+	w->trained.weights = mmrd_trainer_weights(w->trainer);
+	mmrd_pg_training_run(w->trainer, &training, &w->trained.loss);
 	w->material.inputs = NULL;
 	show(w, "setting the threshold");
-	mmrd_pg_calibrate(&w->request.options, mmrd_trainer_weights(w->trainer),
-	                  w->material.calibration, &w->calibration);
-	mmrd_pg_spool_free(w->material.calibration);
-	w->material.calibration = NULL;
+	mmrd_pg_conclude_judge(&w->trained, &w->conclusion);
+	mmrd_pg_spool_free(w->material.unseen);
+	w->material.unseen = NULL;
 }
 
 static void
 store(worker *w)
 {
-	const float seconds =
-	    (float) (w->seconds_before + seconds_since(w->start));
+	const double seconds = w->seconds_before + seconds_since(w->start);
 	mmrd_pg_access access;
-	mmrd_pg_outcome result;
+	int32 version;
+	bool deployed;
 
 	show(w, "storing the version");
 	begin(w);
+	start_threads(w);
 	mmrd_pg_access_begin(&access);
 	mmrd_pg_teacher_lock(&w->request.teacher);
 	mmrd_pg_access_end(&access);
-	result = mmrd_pg_outcome_store(&w->request, &w->material,
-	                               mmrd_trainer_weights(w->trainer),
-	                               &w->calibration, (float) w->loss, seconds);
+	mmrd_pg_job_conclude(&w->trained, &w->conclusion, &w->request, seconds,
+	                     &version, &deployed);
 	mmrd_pg_access_begin(&access);
-	mmrd_pg_job_finish(w->id, MMRD_PG_JOB_DONE, result.version, NULL);
+	mmrd_pg_job_finish(w->id, MMRD_PG_JOB_DONE, version, NULL);
 	mmrd_pg_access_end(&access);
 	commit(w);
-	ereport(LOG,
-	        (errmsg("training job %lld made version %d of model \"%s\", "
-	                "%s, in %.0f s",
-	                (long long) w->id, result.version, w->job.model,
-	                result.deployed ? "deployed" : "not deployed", seconds)));
+	ereport(LOG, (errmsg("training job %lld made version %d of model \"%s\", "
+	                     "%s, in %.0f s",
+	                     (long long) w->id, version, w->job.model,
+	                     deployed ? "deployed" : "not deployed", seconds)));
 }
 
 static void

@@ -208,6 +208,26 @@ like(refused($node, "SELECT mmrd_resume($job)", @trainer),
 	qr/relation "public.going" does not exist/, 'no resuming without the scans');
 is(temporary_files($node), 0, 'no temporary files are left');
 
+# ---- a table that is gone when two versions are to be compared ----
+
+$node->safe_psql('postgres', q{CREATE TABLE labelled AS
+	SELECT * FROM mmrd_synthesize(12, 2, 0.4)});
+my $compared = q{'labelled', 'compared', filter => 'not anomalous AND id % 2 = 0',
+	validation => 'id % 2 = 1', options => '} . options('"label": "anomalous", "epochs": EPOCHS') . q{'};
+$job = start($node, $compared =~ s/EPOCHS/1/r);
+is(wait_for($node, $job), 'done', 'a version to compare with');
+$job = start($node, $compared =~ s/EPOCHS/1/r);
+is(wait_for($node, $job), 'done', 'compared with it');
+unlike(slurp_file($node->logfile), qr/could not be compared/, 'the table is there');
+$job = start($node, $compared =~ s/EPOCHS/12/r);
+ok(epochs_done($node, $job, 1), 'another');
+$node->safe_psql('postgres', 'DROP TABLE labelled');
+is(wait_for($node, $job), 'done', 'done, its table gone');
+is($node->safe_psql('postgres', "SELECT count(*) FROM mmrd.deployments d JOIN mmrd.versions v
+	ON v.id = d.version JOIN mmrd.models m ON m.id = v.model JOIN mmrd.jobs j
+	ON j.model = m.name AND j.version = v.version WHERE j.job = $job"), '0', 'not deployed');
+like(slurp_file($node->logfile), qr/is not deployed: it could not be compared/, 'and the log says why');
+
 # ---- warm start ----
 
 $job = start($node, "'scans', 'warm', options => '" . options('"epochs": 6') . "'");
