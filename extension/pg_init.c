@@ -10,6 +10,8 @@
 #include <limits.h>
 
 #include "extension/pg_settings.h"
+#include "extension/pg_worker.h"
+#include "miscadmin.h"
 
 MMRD_PG_MODULE_MAGIC("mmrd", MMRD_VERSION);
 
@@ -21,6 +23,8 @@ bool mmrd_pg_setting_progress = true;
 int mmrd_pg_setting_max_pixels;
 int mmrd_pg_setting_train_memory;
 int mmrd_pg_setting_cache_size;
+int mmrd_pg_setting_max_training_jobs;
+bool mmrd_pg_setting_auto_resume;
 static int setting_precision;
 
 static const struct config_enum_entry bad_image_entries[] = {
@@ -36,6 +40,7 @@ static const struct config_enum_entry precision_entries[] = {
 
 enum
 {
+	MAX_TRAINING_JOBS = 64,
 	MAX_THREADS = 256,              /* as model/base/threads.c */
 	DEFAULT_MAX_PIXELS = 64 << 20,  /* a square of 8192 pixels */
 	DEFAULT_TRAIN_MEMORY = 2 << 20, /* kB: 2 GB */
@@ -96,6 +101,22 @@ define_limits(void)
 	    PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
 }
 
+static void
+define_job_settings(void)
+{
+	DefineCustomIntVariable(
+	    "mmrd.max_training_jobs",
+	    "Training jobs that may run at once in a database.",
+	    "The others are queued.  0 starts none.",
+	    &mmrd_pg_setting_max_training_jobs, 1, 0, MAX_TRAINING_JOBS,
+	    PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable(
+	    "mmrd.auto_resume",
+	    "Resume interrupted training jobs when the server starts.",
+	    "Takes effect when mmrd is in shared_preload_libraries.",
+	    &mmrd_pg_setting_auto_resume, false, PGC_SIGHUP, 0, NULL, NULL, NULL);
+}
+
 void _PG_init(void);
 
 void
@@ -103,5 +124,8 @@ _PG_init(void)
 {
 	define_user_settings();
 	define_limits();
+	define_job_settings();
 	mmrd_pg_reserve_settings("mmrd");
+	if (process_shared_preload_libraries_in_progress)
+		mmrd_pg_launcher_register();
 }

@@ -74,6 +74,8 @@ static const option options_table[] = {
     {"prior_at", KIND_ENUM, AT(config.prior_at), 0, 0, 0, prior_at_names},
     {"label", KIND_TEXT, AT(label), 0, 0, 0, NULL},
     {"mask", KIND_TEXT, AT(mask), 0, 0, 0, NULL},
+    {"warm_start", KIND_BOOL, AT(warm_start), 0, 0, 0, NULL},
+    {"checkpoint_every", KIND_INT, AT(checkpoint_every), 0, 100000, 0, NULL},
     {"deploy", KIND_ENUM, AT(deploy), 0, 0, 0, deploy_names},
     {"threshold_fpr", KIND_DOUBLE, AT(threshold_fpr), 1e-6, 0.5, 0, NULL},
     {"keep_versions", KIND_INT, AT(keep_versions), 0, 1000000, 0, NULL},

@@ -40,6 +40,8 @@ typedef struct mmrd_pg_options
 	int keep_versions; /* 0: all */
 	int aux_kind[MMRD_MAX_AUX];
 	double threshold_fpr;
+	int32 warm_start;       /* bool: from the deployed version's student */
+	int32 checkpoint_every; /* epochs, 0: by the clock */
 	bool has_roi;
 	int32 roi[4]; /* x, y, width, height in pixels of the source */
 	mmrd_train_options train;

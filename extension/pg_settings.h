@@ -21,5 +21,7 @@ extern bool mmrd_pg_setting_progress;
 extern int mmrd_pg_setting_max_pixels;
 extern int mmrd_pg_setting_train_memory; /* kB */
 extern int mmrd_pg_setting_cache_size;   /* kB */
+extern int mmrd_pg_setting_max_training_jobs;
+extern bool mmrd_pg_setting_auto_resume;
 
 #endif /* MMRD_PG_SETTINGS_H */

@@ -25,10 +25,23 @@ struct mmrd_pg_spool
 	int n_pointers; /* room in records */
 	char **records; /* of those in memory */
 	File file;      /* -1: none */
+	bool lasting;   /* across transactions */
+	MemoryContextCallback at_end;
 };
 
+static void
+close_file(void *arg)
+{
+	mmrd_pg_spool *spool = arg;
+
+	if (spool->file >= 0)
+		FileClose(spool->file);
+	spool->file = -1;
+}
+
 mmrd_pg_spool *
-mmrd_pg_spool_create(MemoryContext owner, Size record_bytes, Size memory_bytes)
+mmrd_pg_spool_create(MemoryContext owner, Size record_bytes, Size memory_bytes,
+                     bool lasting)
 {
 	MemoryContext memory =
 	    AllocSetContextCreate(owner, "mmrd spool", ALLOCSET_DEFAULT_SIZES);
@@ -39,6 +52,14 @@ mmrd_pg_spool_create(MemoryContext owner, Size record_bytes, Size memory_bytes)
 	spool->record_bytes = record_bytes;
 	spool->max_memory = (int) Min(memory_bytes / record_bytes, INT_MAX);
 	spool->file = -1;
+	spool->lasting = lasting;
+	if (lasting)
+	{
+		/* Other files are closed by the resource owner, perhaps before. */
+		spool->at_end.func = close_file;
+		spool->at_end.arg = spool;
+		MemoryContextRegisterResetCallback(memory, &spool->at_end);
+	}
 	return spool;
 }
 
@@ -74,7 +95,7 @@ add_to_file(mmrd_pg_spool *spool, const void *record)
 	Size done = 0;
 
 	if (spool->file < 0)
-		spool->file = OpenTemporaryFile(false);
+		spool->file = OpenTemporaryFile(spool->lasting);
 	while (done < spool->record_bytes)
 	{
 		const int n = (int) Min(spool->record_bytes - done, 1 << 24);
@@ -153,7 +174,6 @@ mmrd_pg_spool_get(mmrd_pg_spool *spool, int number, void *buffer)
 void
 mmrd_pg_spool_free(mmrd_pg_spool *spool)
 {
-	if (spool->file >= 0)
-		FileClose(spool->file);
+	close_file(spool);
 	MemoryContextDelete(spool->memory);
 }

@@ -4,7 +4,8 @@
  *	  temporary file.
  *
  * The file counts against temp_file_limit and goes away with the resource
- * owner that was current when it was made, at the latest with the server.
+ * owner that was current when it was made or, when it is to last, with the
+ * spool's memory; at the latest with the process, or when the server starts.
  */
 #ifndef MMRD_PG_SPOOL_H
 #define MMRD_PG_SPOOL_H
@@ -13,10 +14,13 @@
 
 typedef struct mmrd_pg_spool mmrd_pg_spool;
 
-/* Lives in a context of its own below `owner`. */
+/*
+ * Lives in a context of its own below `owner`.  lasting: its file is not
+ * closed at the end of a transaction, and none is needed to make it.
+ */
 extern mmrd_pg_spool *mmrd_pg_spool_create(MemoryContext owner,
                                            Size record_bytes,
-                                           Size memory_bytes);
+                                           Size memory_bytes, bool lasting);
 
 /* Add record number mmrd_pg_spool_count(); throws when the disk is full. */
 extern void mmrd_pg_spool_add(mmrd_pg_spool *spool, const void *record);

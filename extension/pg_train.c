@@ -1,12 +1,15 @@
 /*
  * extension/pg_train.c
- *	  mmrd_train(): read, train, calibrate, store and deploy, in this backend.
+ *	  mmrd_train(): read, train, calibrate, store and deploy, in this backend;
+ *	  and these steps for training as a job.
  *
  * Everything that can be wrong with the arguments, the scans and the
  * validation scans is found before the first step of training.  Nothing is
  * written before the last one, and then in the caller's transaction.
  */
 #include "postgres.h"
+
+#include "extension/pg_train.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -39,34 +42,6 @@ enum
 	MIN_HELD_OUT = 32 /* scans, where a tenth of all is more than that */
 };
 
-/* The arguments of mmrd_train(), checked. */
-typedef struct request
-{
-	mmrd_pg_source source;
-	mmrd_pg_source labelled; /* the same with label and mask */
-	mmrd_pg_truth truth;     /* of labelled */
-	const char *model;
-	const char *filter;     /* NULL: every row */
-	const char *validation; /* NULL: hold out some of the training scans */
-	mmrd_pg_options options;
-	mmrd_pg_teacher teacher;
-	Oid user;
-} request;
-
-/* The scans, prepared, and what is remembered of them. */
-typedef struct material
-{
-	char *query; /* that read the training scans */
-	int64 n;     /* scans read for training, the held-out ones among them */
-	int64 skipped;
-	uint8 sha256[MMRD_PG_DIGEST_BYTES];
-	mmrd_pg_spool *inputs;
-	int n_train;
-	int32 *train;            /* numbers in inputs */
-	const char *unseen_from; /* calibration's method */
-	mmrd_pg_spool *unseen;   /* scans that the student does not see */
-} material;
-
 /* ---- arguments ---- */
 
 static char *
@@ -82,7 +57,7 @@ name_or_null(FunctionCallInfo fcinfo, int n)
 }
 
 static void
-find_teacher(request *r)
+find_teacher(mmrd_pg_request *r)
 {
 	MemoryContext memory = CurrentMemoryContext;
 	mmrd_pg_access access;
@@ -101,7 +76,7 @@ find_teacher(request *r)
 
 /* The columns label and mask belong to the validation scans. */
 static void
-check_labels(request *r)
+check_labels(mmrd_pg_request *r)
 {
 	const mmrd_pg_options *options = &r->options;
 
@@ -116,14 +91,26 @@ check_labels(request *r)
 		                errhint("Name some in the argument validation.")));
 }
 
-static void
-read_request(FunctionCallInfo fcinfo, request *r)
+void
+mmrd_pg_request_complete(mmrd_pg_request *r)
 {
 	mmrd_error err = {0};
+
+	check_labels(r);
+	find_teacher(r);
+	r->options.config.arch = r->teacher.arch;
+	r->options.config.n_aux = r->source.n_modalities - 1;
+	MMRD_PG_CHECK(mmrd_config_check(&r->options.config, &err), &err);
+}
+
+void
+mmrd_pg_request_read(FunctionCallInfo fcinfo, mmrd_pg_request *r)
+{
 	bool colour_only;
 
 	memset(r, 0, sizeof(*r));
 	r->user = GetUserId();
+	r->search_path = pstrdup(GetConfigOption("search_path", false, false));
 	mmrd_pg_options_init(&r->options);
 	if (!PG_ARGISNULL(7))
 		mmrd_pg_options_parse(PG_GETARG_JSONB_P(7), &r->options);
@@ -138,23 +125,30 @@ read_request(FunctionCallInfo fcinfo, request *r)
 	mmrd_pg_model_check_name(r->model);
 	r->filter = text_or_null(fcinfo, 5);
 	r->validation = text_or_null(fcinfo, 6);
-	check_labels(r);
-	find_teacher(r);
-	r->options.config.arch = r->teacher.arch;
-	r->options.config.n_aux = r->source.n_modalities - 1;
-	MMRD_PG_CHECK(mmrd_config_check(&r->options.config, &err), &err);
+	mmrd_pg_request_complete(r);
+	mmrd_pg_request_find_warm(r);
 }
 
 /* ---- scans ---- */
 
 typedef struct collector
 {
-	const request *request;
+	const mmrd_pg_request *request;
 	mmrd_pg_spool *spool;
 	float *record;
 	StringInfo digests; /* NULL: not wanted */
 	int64 n_unlabelled; /* left out */
 } collector;
+
+static void
+take_digests(void *context, const mmrd_pg_scan *scan)
+{
+	collector *c = context;
+
+	for (int m = 0; m <= c->request->options.config.n_aux; m++)
+		appendBinaryStringInfo(c->digests, (const char *) scan->digest[m],
+		                       MMRD_PG_DIGEST_BYTES);
+}
 
 static void
 collect(void *context, const mmrd_pg_scan *scan)
@@ -165,15 +159,12 @@ collect(void *context, const mmrd_pg_scan *scan)
 	mmrd_error err = {0};
 
 	for (int m = 0; m <= options->config.n_aux; m++)
-	{
 		if (mmrd_pg_input_prepare(options, m, scan->modality[m],
 		                          c->record + m * count, NULL, NULL,
 		                          &err) != MMRD_OK)
 			mmrd_pg_scan_throw(&c->request->source, scan, m, &err);
-		if (c->digests != NULL)
-			appendBinaryStringInfo(c->digests, (const char *) scan->digest[m],
-			                       MMRD_PG_DIGEST_BYTES);
-	}
+	if (c->digests != NULL)
+		take_digests(c, scan);
 	mmrd_pg_spool_add(c->spool, c->record);
 }
 
@@ -203,7 +194,7 @@ collect_unseen(void *context, const mmrd_pg_scan *scan)
 }
 
 static void
-no_scans(const request *r, const char *what, const char *condition,
+no_scans(const mmrd_pg_request *r, const char *what, const char *condition,
          int64 skipped)
 {
 	ereport(ERROR,
@@ -232,8 +223,25 @@ hash_digests(const StringInfoData *digests, uint8 *out)
 	pfree(all);
 }
 
+void
+mmrd_pg_request_hash(const mmrd_pg_request *r, uint8 *sha256)
+{
+	StringInfoData digests;
+	collector c = {.request = r, .digests = &digests};
+	int64 skipped;
+
+	initStringInfo(&digests);
+	mmrd_pg_scans_read(
+	    &r->source,
+	    mmrd_pg_source_query(&r->source, r->filter, r->validation, true), true,
+	    take_digests, &c, &skipped);
+	hash_digests(&digests, sha256);
+	pfree(digests.data);
+}
+
 static void
-read_training_scans(const request *r, Size memory_bytes, material *m)
+read_training_scans(const mmrd_pg_request *r, Size memory_bytes,
+                    mmrd_pg_material *m)
 {
 	StringInfoData digests;
 	collector c;
@@ -241,7 +249,7 @@ read_training_scans(const request *r, Size memory_bytes, material *m)
 	initStringInfo(&digests);
 	m->inputs = mmrd_pg_spool_create(
 	    CurrentMemoryContext, mmrd_pg_input_record_bytes(&r->options),
-	    mmrd_pg_training_input_memory(&r->options, memory_bytes));
+	    mmrd_pg_training_input_memory(&r->options, memory_bytes), m->lasting);
 	c.request = r;
 	c.spool = m->inputs;
 	c.record = palloc(mmrd_pg_input_record_bytes(&r->options));
@@ -263,21 +271,21 @@ read_training_scans(const request *r, Size memory_bytes, material *m)
 
 /* Kept in a file: each is read once, when training is over. */
 static mmrd_pg_spool *
-unseen_spool(const request *r)
+unseen_spool(const mmrd_pg_request *r, bool lasting)
 {
 	return mmrd_pg_spool_create(CurrentMemoryContext,
 	                            mmrd_pg_calibration_record_bytes(&r->options),
-	                            0);
+	                            0, lasting);
 }
 
 static void
-read_validation_scans(const request *r, material *m)
+read_validation_scans(const mmrd_pg_request *r, mmrd_pg_material *m)
 {
 	collector c;
 	int64 skipped;
 	int64 n;
 
-	m->unseen = unseen_spool(r);
+	m->unseen = unseen_spool(r, m->lasting);
 	m->unseen_from = "validation";
 	memset(&c, 0, sizeof(c));
 	c.request = r;
@@ -316,7 +324,7 @@ read_validation_scans(const request *r, material *m)
  * the threshold needs.
  */
 static void
-hold_out(const request *r, material *m)
+hold_out(const mmrd_pg_request *r, mmrd_pg_material *m)
 {
 	const int n = (int) m->n;
 	const int enough = Max(
@@ -329,7 +337,7 @@ hold_out(const request *r, material *m)
 	mmrd_random random =
 	    mmrd_random_create(r->options.train.seed, "held-out scans");
 
-	m->unseen = unseen_spool(r);
+	m->unseen = unseen_spool(r, m->lasting);
 	m->unseen_from = "held-out";
 	mmrd_random_permutation(&random, n, order);
 	for (int i = 0; i < held_out; i++)
@@ -357,10 +365,12 @@ hold_out(const request *r, material *m)
 		                 "validation.")));
 }
 
-static void
-read_material(const request *r, Size memory_bytes, material *m)
+void
+mmrd_pg_material_read(const mmrd_pg_request *r, Size memory_bytes,
+                      bool lasting, mmrd_pg_material *m)
 {
 	memset(m, 0, sizeof(*m));
+	m->lasting = lasting;
 	read_training_scans(r, memory_bytes, m);
 	m->train = MemoryContextAllocHuge(CurrentMemoryContext,
 	                                  (Size) m->n * sizeof(int32));
@@ -372,8 +382,8 @@ read_material(const request *r, Size memory_bytes, material *m)
 
 /* ---- training ---- */
 
-static void
-load_teacher(const request *r, mmrd_weights *weights)
+void
+mmrd_pg_request_load_teacher(const mmrd_pg_request *r, mmrd_weights *weights)
 {
 	mmrd_pg_access access;
 	mmrd_pg_tensors *tensors;
@@ -394,6 +404,13 @@ load_teacher(const request *r, mmrd_weights *weights)
 	mmrd_pg_access_end(&access);
 }
 
+static int
+begin_student(void *context, mmrd_trainer *trainer)
+{
+	mmrd_pg_request_load_warm(context, mmrd_trainer_weights(trainer));
+	return 0;
+}
+
 static void
 report_epoch(void *context, int epoch, int epochs, const mmrd_losses *mean,
              double seconds_left)
@@ -409,7 +426,8 @@ report_epoch(void *context, int epoch, int epochs, const mmrd_losses *mean,
 }
 
 static mmrd_trainer *
-run_training(const request *r, material *m, Size memory_bytes, double *loss)
+run_training(mmrd_pg_request *r, mmrd_pg_material *m, Size memory_bytes,
+             double *loss)
 {
 	mmrd_trainer *trainer =
 	    mmrd_pg_training_create(&r->options, m->n_train, CurrentMemoryContext);
@@ -419,10 +437,12 @@ run_training(const request *r, material *m, Size memory_bytes, double *loss)
 	    .n_scans = m->n_train,
 	    .scans = m->train,
 	    .memory_bytes = memory_bytes,
+	    .student_begun = begin_student,
 	    .epoch_done = report_epoch,
+	    .context = r,
 	};
 
-	load_teacher(r, mmrd_trainer_weights(trainer));
+	mmrd_pg_request_load_teacher(r, mmrd_trainer_weights(trainer));
 	mmrd_pg_training_run(trainer, &training, loss);
 	m->inputs = NULL;
 	return trainer;
@@ -454,8 +474,8 @@ result_row(FunctionCallInfo fcinfo, const mmrd_pg_trained *t,
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 
-static mmrd_pg_trained
-describe(const request *r, const material *m)
+mmrd_pg_trained
+mmrd_pg_request_describe(const mmrd_pg_request *r, const mmrd_pg_material *m)
 {
 	const mmrd_pg_trained trained = {
 	    .model = r->model,
@@ -485,8 +505,8 @@ mmrd_train(PG_FUNCTION_ARGS)
 	MemoryContext memory;
 	instr_time start;
 	instr_time now;
-	request r;
-	material m;
+	mmrd_pg_request r;
+	mmrd_pg_material m;
 	mmrd_pg_trained trained;
 	mmrd_pg_conclusion conclusion;
 	int32 version;
@@ -500,10 +520,10 @@ mmrd_train(PG_FUNCTION_ARGS)
 	memory =
 	    AllocSetContextCreate(caller, "mmrd train", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(memory);
-	read_request(fcinfo, &r);
+	mmrd_pg_request_read(fcinfo, &r);
 	mmrd_pg_threads_begin(threads, fcinfo->flinfo->fn_mcxt);
-	read_material(&r, memory_bytes, &m);
-	trained = describe(&r, &m);
+	mmrd_pg_material_read(&r, memory_bytes, false, &m);
+	trained = mmrd_pg_request_describe(&r, &m);
 	trained.weights = mmrd_trainer_weights(
 	    run_training(&r, &m, memory_bytes, &trained.loss));
 	mmrd_pg_conclude_judge(&trained, &conclusion);

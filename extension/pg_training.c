@@ -211,7 +211,7 @@ check_loss(int epoch, double loss)
 
 static void
 run_epochs(mmrd_trainer *trainer, const mmrd_pg_training *training,
-           mmrd_pg_spool *features, char *buffer, double *loss)
+           mmrd_pg_spool *features, char *buffer, int done, double *loss)
 {
 	const int epochs = training->options->epochs;
 	const int n = mmrd_pg_spool_count(features);
@@ -219,7 +219,7 @@ run_epochs(mmrd_trainer *trainer, const mmrd_pg_training *training,
 	instr_time start;
 
 	INSTR_TIME_SET_CURRENT(start);
-	for (int epoch = 0; epoch < epochs; epoch++)
+	for (int epoch = done; epoch < epochs; epoch++)
 	{
 		mmrd_losses mean;
 		instr_time now;
@@ -233,7 +233,7 @@ run_epochs(mmrd_trainer *trainer, const mmrd_pg_training *training,
 		INSTR_TIME_SET_CURRENT(now);
 		INSTR_TIME_SUBTRACT(now, start);
 		training->epoch_done(training->context, epoch + 1, epochs, &mean,
-		                     INSTR_TIME_GET_DOUBLE(now) / (epoch + 1) *
+		                     INSTR_TIME_GET_DOUBLE(now) / (epoch + 1 - done) *
 		                         (epochs - epoch - 1));
 		*loss = mean.loss;
 	}
@@ -256,10 +256,12 @@ mmrd_pg_training_run(mmrd_trainer *trainer, mmrd_pg_training *training,
 	mmrd_pg_spool *features;
 	input_reader reader;
 	char *buffer;
+	int done = 0;
 
 	features = mmrd_pg_spool_create(
 	    memory, record_bytes,
-	    for_records > for_inputs ? for_records - for_inputs : 0);
+	    for_records > for_inputs ? for_records - for_inputs : 0,
+	    training->lasting);
 	buffer = MemoryContextAllocHuge(memory,
 	                                options->train.batch_size * record_bytes);
 	input_reader_init(&reader, training, reading);
@@ -272,7 +274,9 @@ mmrd_pg_training_run(mmrd_trainer *trainer, mmrd_pg_training *training,
 
 	MMRD_PG_CHECK(mmrd_trainer_begin(trainer, &err), &err);
 	CHECK_FOR_INTERRUPTS();
-	run_epochs(trainer, training, features, buffer, loss);
+	if (training->student_begun != NULL)
+		done = training->student_begun(training->context, trainer);
+	run_epochs(trainer, training, features, buffer, done, loss);
 	mmrd_pg_spool_free(features);
 	MemoryContextDelete(memory);
 }

@@ -12,6 +12,12 @@
 #include "extension/pg_options.h"
 #include "extension/pg_spool.h"
 
+/*
+ * Before the first epoch: a chance to load a state (mmrd_trainer_state_set)
+ * or other weights of the student.  Returns how many epochs are done already.
+ */
+typedef int (*mmrd_pg_student_begun)(void *context, mmrd_trainer *trainer);
+
 /* After each epoch, 1 .. epochs; may throw. */
 typedef void (*mmrd_pg_epoch_done)(void *context, int epoch, int epochs,
                                    const mmrd_losses *mean,
@@ -25,8 +31,10 @@ typedef struct mmrd_pg_training
 	int n_scans;           /* as the trainer was made for */
 	const int32 *scans;    /* their numbers in inputs */
 	Size memory_bytes;     /* for working memory, inputs and features */
+	bool lasting;          /* temporary files are not a transaction's */
+	mmrd_pg_student_begun student_begun; /* may be NULL */
 	mmrd_pg_epoch_done epoch_done;
-	void *context; /* of epoch_done */
+	void *context; /* of the two */
 } mmrd_pg_training;
 
 /* Bytes of one scan's record of inputs, and of features. */

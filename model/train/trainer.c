@@ -14,6 +14,7 @@
  */
 #include "model/train/trainer.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -462,61 +463,141 @@ typedef struct state_header
 	int64_t step;
 } state_header;
 
+typedef union state_start
+{
+	state_header h;
+	char bytes[MMRD_STATE_HEADER_BYTES];
+} state_start;
+
+static_assert(sizeof(state_start) == MMRD_STATE_HEADER_BYTES,
+              "the header must have room");
+
 static const char state_magic[8] = "mmrdck1";
 
 size_t
 mmrd_trainer_state_bytes(const mmrd_trainer *t)
 {
-	return sizeof(state_header) +
+	return MMRD_STATE_HEADER_BYTES +
 	       (t->weights->n_values + 2 * t->weights->n_parameters) *
 	           sizeof(float);
+}
+
+/* The arrays behind the header, in order. */
+static int
+state_arrays(const mmrd_trainer *t, float *array[3], size_t n_bytes[3])
+{
+	array[0] = t->weights->values;
+	array[1] = t->m;
+	array[2] = t->v;
+	n_bytes[0] = t->weights->n_values * sizeof(float);
+	n_bytes[1] = t->weights->n_parameters * sizeof(float);
+	n_bytes[2] = n_bytes[1];
+	return 3;
+}
+
+/* What the range [at, at + n) and a region of n_region bytes share. */
+static size_t
+overlap(size_t at, size_t n, size_t region, size_t n_region, size_t *from)
+{
+	const size_t end = at + n < region + n_region ? at + n : region + n_region;
+
+	*from = at > region ? at : region;
+	return end > *from ? end - *from : 0;
+}
+
+void
+mmrd_trainer_state_get(const mmrd_trainer *t, size_t at, size_t n, void *out)
+{
+	float *array[3];
+	size_t n_bytes[3];
+	const int n_arrays = state_arrays(t, array, n_bytes);
+	size_t region = MMRD_STATE_HEADER_BYTES;
+	state_start start;
+	size_t from;
+	size_t k;
+
+	memset(&start, 0, sizeof(start));
+	memcpy(start.h.magic, state_magic, sizeof(start.h.magic));
+	start.h.n_bytes = mmrd_trainer_state_bytes(t);
+	start.h.config = t->config;
+	start.h.step = t->step;
+	k = overlap(at, n, 0, sizeof(start), &from);
+	if (k > 0)
+		memcpy((char *) out + (from - at), start.bytes + from, k);
+	for (int i = 0; i < n_arrays; i++)
+	{
+		k = overlap(at, n, region, n_bytes[i], &from);
+		if (k > 0)
+			memcpy((char *) out + (from - at),
+			       (const char *) array[i] + (from - region), k);
+		region += n_bytes[i];
+	}
 }
 
 void
 mmrd_trainer_state_save(const mmrd_trainer *t, void *out)
 {
-	const size_t n = t->weights->n_parameters * sizeof(float);
-	const size_t n_values = t->weights->n_values * sizeof(float);
-	state_header h;
-	char *at = out;
+	mmrd_trainer_state_get(t, 0, mmrd_trainer_state_bytes(t), out);
+}
 
-	memset(&h, 0, sizeof(h));
-	memcpy(h.magic, state_magic, sizeof(h.magic));
-	h.n_bytes = mmrd_trainer_state_bytes(t);
-	h.config = t->config;
-	h.step = t->step;
-	memcpy(at, &h, sizeof(h));
-	at += sizeof(h);
-	memcpy(at, t->weights->values, n_values);
-	memcpy(at + n_values, t->m, n);
-	memcpy(at + n_values + n, t->v, n);
+static mmrd_status
+check_header(mmrd_trainer *t, const void *in, mmrd_error *err)
+{
+	state_start start;
+
+	memcpy(&start, in, sizeof(start));
+	if (memcmp(start.h.magic, state_magic, sizeof(state_magic)) != 0 ||
+	    start.h.n_bytes != mmrd_trainer_state_bytes(t) ||
+	    memcmp(&start.h.config, &t->config, sizeof(t->config)) != 0 ||
+	    start.h.step < 0)
+		return mmrd_fail(err, MMRD_CORRUPT_DATA,
+		                 "checkpoint belongs to another training");
+	t->step = start.h.step;
+	return MMRD_OK;
+}
+
+mmrd_status
+mmrd_trainer_state_set(mmrd_trainer *t, size_t at, size_t n, const void *in,
+                       mmrd_error *err)
+{
+	const size_t total = mmrd_trainer_state_bytes(t);
+	float *array[3];
+	size_t n_bytes[3];
+	const int n_arrays = state_arrays(t, array, n_bytes);
+	size_t region = MMRD_STATE_HEADER_BYTES;
+
+	if (at > total || n > total - at ||
+	    (at < MMRD_STATE_HEADER_BYTES &&
+	     (at != 0 || n < MMRD_STATE_HEADER_BYTES)))
+	{
+		mmrd_fail(err, MMRD_CORRUPT_DATA, "checkpoint has the wrong size");
+		return mmrd_detail(err, "Expected %zu bytes, found %zu from %zu on.",
+		                   total, n, at);
+	}
+	if (at == 0)
+		MMRD_TRY(check_header(t, in, err));
+	for (int i = 0; i < n_arrays; i++)
+	{
+		size_t from;
+		const size_t k = overlap(at, n, region, n_bytes[i], &from);
+
+		if (k > 0)
+			memcpy((char *) array[i] + (from - region),
+			       (const char *) in + (from - at), k);
+		region += n_bytes[i];
+	}
+	return MMRD_OK;
 }
 
 mmrd_status
 mmrd_trainer_state_load(mmrd_trainer *t, const void *in, size_t n_bytes,
                         mmrd_error *err)
 {
-	const size_t n = t->weights->n_parameters * sizeof(float);
-	const size_t n_values = t->weights->n_values * sizeof(float);
-	const char *at = in;
-	state_header h;
-
 	if (n_bytes != mmrd_trainer_state_bytes(t))
 	{
 		mmrd_fail(err, MMRD_CORRUPT_DATA, "checkpoint has the wrong size");
 		return mmrd_detail(err, "Expected %zu bytes, found %zu.",
 		                   mmrd_trainer_state_bytes(t), n_bytes);
 	}
-	memcpy(&h, at, sizeof(h));
-	if (memcmp(h.magic, state_magic, sizeof(h.magic)) != 0 ||
-	    h.n_bytes != n_bytes ||
-	    memcmp(&h.config, &t->config, sizeof(h.config)) != 0 || h.step < 0)
-		return mmrd_fail(err, MMRD_CORRUPT_DATA,
-		                 "checkpoint belongs to another training");
-	at += sizeof(h);
-	memcpy(t->weights->values, at, n_values);
-	memcpy(t->m, at + n_values, n);
-	memcpy(t->v, at + n_values + n, n);
-	t->step = h.step;
-	return MMRD_OK;
+	return mmrd_trainer_state_set(t, 0, n_bytes, in, err);
 }

@@ -153,4 +153,19 @@ void mmrd_trainer_state_save(const mmrd_trainer *t, void *out);
 mmrd_status mmrd_trainer_state_load(mmrd_trainer *t, const void *in,
                                     size_t n_bytes, mmrd_error *err);
 
+/*
+ * The same in pieces: the bytes [at, at + n) of the state, which the caller
+ * keeps within mmrd_trainer_state_bytes().  The first piece set must hold the
+ * header, MMRD_STATE_HEADER_BYTES from 0, which is checked as above; a
+ * trainer that got some of the pieces only is good for freeing.
+ */
+enum
+{
+	MMRD_STATE_HEADER_BYTES = 256
+};
+void mmrd_trainer_state_get(const mmrd_trainer *t, size_t at, size_t n,
+                            void *out);
+mmrd_status mmrd_trainer_state_set(mmrd_trainer *t, size_t at, size_t n,
+                                   const void *in, mmrd_error *err);
+
 #endif /* MMRD_TRAINER_H */

@@ -17,7 +17,7 @@ WHERE c.relnamespace = 'mmrd'::regnamespace AND c.relkind IN ('r', 'v')
 	AND pg_catalog.obj_description(c.oid, 'pg_class') IS NULL
 ORDER BY 1;
 
--- every table and sequence is dumped (expected: no rows)
+-- every table and sequence is dumped (expected: checkpoints are not)
 SELECT c.oid::regclass
 FROM pg_catalog.pg_class c
 WHERE c.relnamespace = 'mmrd'::regnamespace AND c.relkind IN ('r', 'S')

@@ -149,6 +149,43 @@ test_threads(run *two)
 	close_run(&one);
 }
 
+/* The state piece by piece, to a trainer that has this very state. */
+static void
+check_pieces(mmrd_trainer *t, const char *state, size_t n_bytes)
+{
+	const size_t sizes[] = {MMRD_STATE_HEADER_BYTES, 100003, n_bytes};
+	char *piece = malloc(n_bytes);
+	mmrd_error err = {0};
+
+	for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++)
+		for (size_t at = 0, n; at < n_bytes; at += n)
+		{
+			/* A header alone, then pieces that divide nothing. */
+			n = at > 0 && k == 0 ? 7654321 : sizes[k];
+			n = n < n_bytes - at ? n : n_bytes - at;
+			memset(piece, 0xff, n);
+			mmrd_trainer_state_get(t, at, n, piece);
+			CHECK(memcmp(piece, state + at, n) == 0,
+			      "%zu bytes of the state from %zu on differ", n, at);
+			CHECK(mmrd_trainer_state_set(t, at, n, state + at, &err) ==
+			          MMRD_OK,
+			      "%s", err.message);
+		}
+	CHECK(mmrd_trainer_state_set(t, 0, MMRD_STATE_HEADER_BYTES - 1, state,
+	                             &err) == MMRD_CORRUPT_DATA,
+	      "half a header was set");
+	CHECK(mmrd_trainer_state_set(t, 8, n_bytes - 8, state + 8, &err) ==
+	          MMRD_CORRUPT_DATA,
+	      "a state from within the header on was set");
+	CHECK(mmrd_trainer_state_set(t, n_bytes - 8, 9, state, &err) ==
+	          MMRD_CORRUPT_DATA,
+	      "bytes beyond the end were set");
+	CHECK(mmrd_trainer_state_set(t, SIZE_MAX - 3, 8, state, &err) ==
+	          MMRD_CORRUPT_DATA,
+	      "a place that wraps was set");
+	free(piece);
+}
+
 static void
 test_resume(run *straight)
 {
@@ -172,6 +209,7 @@ test_resume(run *straight)
 	CHECK(mmrd_trainer_state_load(after.trainer, state, n_bytes, &err) ==
 	          MMRD_OK,
 	      "%s", err.message);
+	check_pieces(after.trainer, state, n_bytes);
 	train(&after, 1, EPOCHS);
 	CHECK(same_weights(straight, &after), "a resumed run ends elsewhere");
 	memset(state, 0, 8);

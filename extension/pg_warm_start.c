@@ -1,0 +1,74 @@
+/*
+ * extension/pg_warm_start.c
+ *	  Starting a training from the student of the deployed version.
+ *
+ * What the student has learned, and the prototypes, come from the version;
+ * the teacher's statistics are adapted to the new scans as ever, and the
+ * optimiser starts anew.
+ */
+#include "postgres.h"
+
+#include "extension/pg_access.h"
+#include "extension/pg_store.h"
+#include "extension/pg_train.h"
+
+void
+mmrd_pg_request_find_warm(mmrd_pg_request *r)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	mmrd_pg_access access;
+	mmrd_pg_version version;
+
+	r->warm_version = 0;
+	if (!r->options.warm_start)
+		return;
+	mmrd_pg_access_begin(&access);
+	if (!mmrd_pg_version_deployed(r->model, r->user, memory, &version))
+		ereport(ERROR,
+		        (errcode(ERRCODE_UNDEFINED_OBJECT),
+		         errmsg("model \"%s\" has no deployed version to start from",
+		                r->model),
+		         errhint("Train it without the option warm_start first.")));
+	mmrd_pg_access_end(&access);
+	if (version.teacher.id != r->teacher.id)
+		ereport(ERROR,
+		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		         errmsg("model \"%s\" cannot be started from its version %d",
+		                r->model, version.version),
+		         errdetail("That one learned from teacher \"%s\", this one "
+		                   "is to learn from \"%s\".",
+		                   version.teacher.name, r->teacher.name)));
+	version.options.config.input_size = r->options.config.input_size;
+	if (memcmp(&version.options.config, &r->options.config,
+	           sizeof(mmrd_config)) != 0)
+		ereport(ERROR,
+		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		         errmsg("model \"%s\" cannot be started from its version %d",
+		                r->model, version.version),
+		         errdetail("Its network is another."),
+		         errhint("The auxiliary columns and the options prototypes, "
+		                 "fusion, interaction and prior_at must be as they "
+		                 "were.")));
+	r->warm_version = version.id;
+}
+
+void
+mmrd_pg_request_load_warm(const mmrd_pg_request *r, mmrd_weights *weights)
+{
+	mmrd_pg_access access;
+	mmrd_pg_tensors *tensors;
+	mmrd_error err = {0};
+
+	if (r->warm_version == 0)
+		return;
+	mmrd_pg_access_begin(&access);
+	tensors = mmrd_pg_tensors_open(r->warm_version, &r->teacher,
+	                               &r->options.config, CurrentMemoryContext);
+	mmrd_pg_tensors_check(
+	    tensors,
+	    mmrd_weights_load(weights,
+	                      1u << MMRD_ROLE_PARAMETER | 1u << MMRD_ROLE_STAT,
+	                      mmrd_pg_tensors_lookup, tensors, &err),
+	    &err);
+	mmrd_pg_access_end(&access);
+}
