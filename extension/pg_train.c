@@ -15,6 +15,7 @@
 #include "extension/pg_conclude.h"
 #include "extension/pg_glue.h"
 #include "extension/pg_input.h"
+#include "extension/pg_input_resolve.h"
 #include "extension/pg_scans.h"
 #include "extension/pg_settings.h"
 #include "extension/pg_store.h"
@@ -149,8 +150,9 @@ read_request(FunctionCallInfo fcinfo, request *r)
 
 typedef struct collector
 {
-	const request *request;
+	request *request;
 	mmrd_pg_spool *spool;
+	mmrd_pg_tables tables;
 	float *record;
 	StringInfo digests; /* NULL: not wanted */
 	int64 n_unlabelled; /* left out */
@@ -160,20 +162,23 @@ static void
 collect(void *context, const mmrd_pg_scan *scan)
 {
 	collector *c = context;
-	const mmrd_pg_options *options = &c->request->options;
+	mmrd_pg_options *options = &c->request->options;
 	const size_t count = mmrd_pg_input_count(options);
+	float *out[MMRD_MAX_MODALITIES];
+	mmrd_pg_prepared prepared;
 	mmrd_error err = {0};
 
+	mmrd_pg_resolve_kinds(options, &c->request->source, scan);
 	for (int m = 0; m <= options->config.n_aux; m++)
-	{
-		if (mmrd_pg_input_prepare(options, m, scan->modality[m],
-		                          c->record + m * count, NULL, NULL,
-		                          &err) != MMRD_OK)
-			mmrd_pg_scan_throw(&c->request->source, scan, m, &err);
-		if (c->digests != NULL)
+		out[m] = c->record + m * count;
+	if (mmrd_pg_inputs_prepare(options, scan->modality, out, &prepared,
+	                           &err) != MMRD_OK)
+		mmrd_pg_scan_throw(&c->request->source, scan, prepared.failed, &err);
+	mmrd_pg_tables_count(&c->tables, &prepared);
+	if (c->digests != NULL)
+		for (int m = 0; m <= options->config.n_aux; m++)
 			appendBinaryStringInfo(c->digests, (const char *) scan->digest[m],
 			                       MMRD_PG_DIGEST_BYTES);
-	}
 	mmrd_pg_spool_add(c->spool, c->record);
 }
 
@@ -233,21 +238,23 @@ hash_digests(const StringInfoData *digests, uint8 *out)
 }
 
 static void
-read_training_scans(const request *r, Size memory_bytes, material *m)
+read_training_scans(request *r, Size memory_bytes, material *m)
 {
 	StringInfoData digests;
 	collector c;
 
 	initStringInfo(&digests);
+	m->query =
+	    mmrd_pg_source_query(&r->source, r->filter, r->validation, true);
+	mmrd_pg_resolve_limits(&r->options, &r->source, m->query);
 	m->inputs = mmrd_pg_spool_create(
 	    CurrentMemoryContext, mmrd_pg_input_record_bytes(&r->options),
 	    mmrd_pg_training_input_memory(&r->options, memory_bytes));
+	memset(&c, 0, sizeof(c));
 	c.request = r;
 	c.spool = m->inputs;
 	c.record = palloc(mmrd_pg_input_record_bytes(&r->options));
 	c.digests = &digests;
-	m->query =
-	    mmrd_pg_source_query(&r->source, r->filter, r->validation, true);
 	m->n = mmrd_pg_scans_read(&r->source, m->query, true, collect, &c,
 	                          &m->skipped);
 	if (m->n == 0)
@@ -256,6 +263,7 @@ read_training_scans(const request *r, Size memory_bytes, material *m)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 		                errmsg("\"%s\" has too many scans", r->source.name)));
 	mmrd_pg_scans_report_skipped(&r->source, m->skipped);
+	mmrd_pg_tables_report(&c.tables, NOTICE);
 	hash_digests(&digests, m->sha256);
 	pfree(digests.data);
 	pfree(c.record);
@@ -271,7 +279,7 @@ unseen_spool(const request *r)
 }
 
 static void
-read_validation_scans(const request *r, material *m)
+read_validation_scans(request *r, material *m)
 {
 	collector c;
 	int64 skipped;
@@ -297,6 +305,7 @@ read_validation_scans(const request *r, material *m)
 		         errdetail("In each of the %lld rows found, \"%s\" is NULL.",
 		                   (long long) n, r->options.label)));
 	mmrd_pg_scans_report_skipped(&r->source, skipped);
+	mmrd_pg_tables_report(&c.tables, NOTICE);
 	if (c.n_unlabelled > 0)
 		ereport(NOTICE,
 		        (errmsg_plural("%lld validation scan has no label and is not "
@@ -358,7 +367,7 @@ hold_out(const request *r, material *m)
 }
 
 static void
-read_material(const request *r, Size memory_bytes, material *m)
+read_material(request *r, Size memory_bytes, material *m)
 {
 	memset(m, 0, sizeof(*m));
 	read_training_scans(r, memory_bytes, m);
