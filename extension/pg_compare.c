@@ -27,6 +27,7 @@ typedef struct rival
 	mmrd_pg_truth truth;
 	const mmrd_pg_version *version;
 	mmrd_pg_judge *judge;
+	char cannot[200]; /* why it cannot be judged; empty: it can */
 } rival;
 
 /* Looked up for each scan: a condition may score with other models. */
@@ -47,29 +48,36 @@ judge_scan(void *context, const mmrd_pg_scan *scan)
 	rival *r = context;
 	const mmrd_pg_options *options = &r->version->options;
 	mmrd_pg_engine *engine = engine_of(r->version);
+	mmrd_pg_prepared prepared;
 	mmrd_error err = {0};
 	bool has_mask;
 	mmrd_pg_class class =
 	    mmrd_pg_truth_read(&r->truth, scan, options, &has_mask);
 
-	if (class == MMRD_PG_UNKNOWN)
+	if (class == MMRD_PG_UNKNOWN || r->cannot[0] != '\0')
 		return;
-	for (int m = 0; m <= options->config.n_aux; m++)
-		if (mmrd_pg_input_prepare(options, m, scan->modality[m],
-		                          engine->input[m], NULL, NULL,
-		                          &err) != MMRD_OK)
-			mmrd_pg_scan_throw(&r->source, scan, m, &err);
+	if (mmrd_pg_inputs_prepare(options, scan->modality, engine->input,
+	                           &prepared, &err) != MMRD_OK)
+	{
+		/* A good training must not fail because the old model cannot. */
+		if (err.status == MMRD_NO_MEMORY)
+			mmrd_pg_scan_throw(&r->source, scan, prepared.failed, &err);
+		strlcpy(r->cannot, err.message, sizeof(r->cannot));
+		return;
+	}
 	mmrd_pg_judge_scan(r->judge, engine, class,
 	                   has_mask ? r->truth.pixels : NULL);
 }
 
-static void
+/* NULL, or why it cannot be judged: its scans are of another kind. */
+static char *
 judge_rival(const mmrd_pg_candidate *c, const mmrd_pg_version *deployed,
             mmrd_pg_quality *out)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext memory = AllocSetContextCreate(caller, "mmrd comparison",
 	                                             ALLOCSET_DEFAULT_SIZES);
+	char *cannot = NULL;
 	rival *r;
 	int64 skipped;
 
@@ -85,9 +93,13 @@ judge_rival(const mmrd_pg_candidate *c, const mmrd_pg_version *deployed,
 	    &r->source,
 	    mmrd_pg_source_query(&r->source, c->validation, NULL, false), false,
 	    judge_scan, r, &skipped);
-	mmrd_pg_judge_measure(r->judge, out);
+	if (r->cannot[0] == '\0')
+		mmrd_pg_judge_measure(r->judge, out);
 	MemoryContextSwitchTo(caller);
+	if (r->cannot[0] != '\0')
+		cannot = pstrdup(r->cannot);
 	MemoryContextDelete(memory);
+	return cannot;
 }
 
 /* Does the threshold tell anything?  If not, *why gets a sentence. */
@@ -130,6 +142,7 @@ compare_quality(const mmrd_pg_candidate *c, const mmrd_pg_version *deployed,
 {
 	const mmrd_pg_quality *mine = c->quality;
 	mmrd_pg_quality its;
+	char *cannot;
 
 	if (deployed->options.config.n_aux >= c->source->n_modalities)
 	{
@@ -139,7 +152,15 @@ compare_quality(const mmrd_pg_candidate *c, const mmrd_pg_version *deployed,
 		                 deployed->version);
 		return 0;
 	}
-	judge_rival(c, deployed, &its);
+	cannot = judge_rival(c, deployed, &its);
+	if (cannot != NULL)
+	{
+		appendStringInfo(why,
+		                 "Version %d cannot be compared, it does not take "
+		                 "these scans: %s. ",
+		                 deployed->version, cannot);
+		return 0;
+	}
 	appendStringInfo(why,
 	                 "On %d labelled validation scans, %d of them anomalous, "
 	                 "its image AUROC is %.4f, that of version %d is %.4f",

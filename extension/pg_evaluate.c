@@ -37,6 +37,7 @@ typedef struct evaluation
 	mmrd_pg_truth truth;
 	mmrd_scores scores;
 	mmrd_aupro pixels;
+	mmrd_pg_tables tables;
 	int64 n_unlabelled;
 	int64 n_without_mask; /* anomalous, but the mask is NULL */
 } evaluation;
@@ -58,16 +59,16 @@ evaluate_scan(void *context, const mmrd_pg_scan *scan)
 	const int S = options->config.input_size;
 	/* Looked up for each scan: a condition may score with other models. */
 	mmrd_pg_engine *engine = mmrd_pg_cache_get(e->version);
+	mmrd_pg_prepared prepared;
 	mmrd_error err = {0};
 	mmrd_pg_class class;
 	bool has_mask;
 	float score;
 
-	for (int m = 0; m <= options->config.n_aux; m++)
-		if (mmrd_pg_input_prepare(options, m, scan->modality[m],
-		                          engine->input[m], NULL, NULL,
-		                          &err) != MMRD_OK)
-			mmrd_pg_scan_throw(&e->source, scan, m, &err);
+	if (mmrd_pg_inputs_prepare(options, scan->modality, engine->input,
+	                           &prepared, &err) != MMRD_OK)
+		mmrd_pg_scan_throw(&e->source, scan, prepared.failed, &err);
+	mmrd_pg_tables_count(&e->tables, &prepared);
 	MMRD_PG_CHECK(mmrd_pg_engine_run(engine, &score, &err), &err);
 
 	class = mmrd_pg_truth_read(&e->truth, scan, options, &has_mask);
@@ -126,9 +127,10 @@ begin(FunctionCallInfo fcinfo, evaluation *e)
 }
 
 static void
-report(const evaluation *e, int64 skipped)
+report(evaluation *e, int64 skipped)
 {
 	mmrd_pg_scans_report_skipped(&e->source, skipped);
+	mmrd_pg_tables_report(&e->tables, NOTICE);
 	if (e->n_unlabelled > 0)
 		ereport(NOTICE,
 		        (errmsg_plural("%lld scan without a label is not counted",

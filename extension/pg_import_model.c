@@ -16,6 +16,7 @@
 #include "catalog/pg_type.h"
 #include "extension/pg_access.h"
 #include "extension/pg_glue.h"
+#include "extension/pg_input_resolve.h"
 #include "extension/pg_model_file.h"
 #include "extension/pg_origin.h"
 #include "extension/pg_server_file.h"
@@ -217,6 +218,7 @@ read_config(import *im)
 	check_key(json, "arch", mmrd_arch_name((mmrd_arch) config->arch), 0);
 	check_key(json, "n_aux", NULL, config->n_aux);
 	MMRD_PG_CHECK(mmrd_config_check(config, &err), &err);
+	mmrd_pg_resolve_unknown(&im->options);
 	error_context_stack = callback.previous;
 }
 

@@ -11,7 +11,8 @@
 
 #include "extension/pg_settings.h"
 #include "loader/image/format.h"
-#include "model/input/input_image.h"
+#include "model/base/threads.h"
+#include "model/net/config.h"
 
 enum
 {
@@ -44,28 +45,214 @@ roi_of(const int32 *roi)
 	return r;
 }
 
-mmrd_status
-mmrd_pg_input_prepare(const mmrd_pg_options *options, int modality,
-                      const struct varlena *bytes, float *out, int32 *width,
-                      int32 *height, mmrd_error *err)
+/* How modality m is to be prepared. */
+static mmrd_input_spec
+spec_of(const mmrd_pg_options *options, int m)
+{
+	mmrd_input_spec spec = {.kind = MMRD_INPUT_IMAGE};
+
+	if (options->has_roi)
+		spec.roi = roi_of(options->roi);
+	if (m == 0)
+		return spec;
+	if (options->aux_kind[m - 1] != MMRD_PG_KIND_AUTO)
+		spec.kind = options->aux_kind[m - 1] - MMRD_PG_KIND_FIRST;
+	if (options->aux_limits[m - 1].given)
+	{
+		spec.range_given = 1;
+		spec.lo = options->aux_limits[m - 1].lo;
+		spec.hi = options->aux_limits[m - 1].hi;
+	}
+	return spec;
+}
+
+/* Kinds that auto does not tell apart: they are the same bytes. */
+static mmrd_input_kind
+as_guessed(int32_t kind)
+{
+	return kind == MMRD_INPUT_XYZ || kind == MMRD_INPUT_HEIGHT
+	           ? MMRD_INPUT_NORMALS_FROM_XYZ
+	           : (mmrd_input_kind) kind;
+}
+
+static mmrd_status
+check_kind(const mmrd_pg_options *options, int m, int32_t wanted,
+           const mmrd_raster *image, mmrd_error *err)
+{
+	const mmrd_input_kind found = mmrd_input_kind_guess(image);
+
+	if (m == 0 || !options->aux_strict[m - 1] || found == as_guessed(wanted))
+		return MMRD_OK;
+	mmrd_fail(err, MMRD_UNSUPPORTED,
+	          "the model takes \"%s\" here, and this file is \"%s\"",
+	          mmrd_input_kind_name(wanted), mmrd_input_kind_name(found));
+	return mmrd_detail(
+	    err,
+	    "It has %d channel(s) of %d-bit %s, unlike the scans "
+	    "of the training.",
+	    image->channels, 8 * (int) mmrd_sample_bytes(image->sample),
+	    image->sample == MMRD_SAMPLE_F32 ? "float" : "unsigned integers");
+}
+
+/* A rectangle means the same place only where the sizes are the same. */
+static mmrd_status
+check_sizes(const mmrd_pg_options *options, const mmrd_raster *image, int m,
+            mmrd_error *err)
+{
+	if (!options->has_roi || (image[m].width == image[0].width &&
+	                          image[m].height == image[0].height))
+		return MMRD_OK;
+	mmrd_fail(err, MMRD_INVALID_ARGUMENT,
+	          "a roi needs modalities of the same size");
+	return mmrd_detail(err, "%s has %d x %d pixels, rgb has %d x %d.",
+	                   mmrd_modality_name(m), image[m].width, image[m].height,
+	                   image[0].width, image[0].height);
+}
+
+static mmrd_status
+prepare_one(const mmrd_pg_options *options, int m, const mmrd_raster *image,
+            float *out, mmrd_input_note *note, mmrd_error *err)
+{
+	const mmrd_input_spec spec = spec_of(options, m);
+
+	MMRD_TRY(check_kind(options, m, spec.kind, image, err));
+	return mmrd_input_prepare(image, &spec, options->config.input_size, out,
+	                          note, err);
+}
+
+/* One file on its way to a raster. */
+typedef struct decoding
+{
+	const uint8_t *bytes;
+	size_t n_bytes;
+	mmrd_raster image;
+	mmrd_status status;
+	mmrd_error err;
+} decoding;
+
+/*
+ * All files at once.  Only C of our own and of the decoders runs in the other
+ * threads: nothing there knows that there is a server around it.  The team is
+ * as large as those of the kernels, or it would be made anew (threads.c).
+ */
+static void
+decode_all(decoding *files, int n)
 {
 	const mmrd_raster_limits limits = mmrd_pg_image_limits();
-	const mmrd_roi roi = roi_of(options->roi);
+
+#pragma omp parallel for schedule(dynamic, 1) num_threads(mmrd_threads())
+	for (int m = 0; m < n; m++)
+		files[m].status =
+		    mmrd_image_decode(files[m].bytes, files[m].n_bytes, &limits,
+		                      &files[m].image, &files[m].err);
+}
+
+mmrd_status
+mmrd_pg_inputs_prepare(const mmrd_pg_options *options,
+                       const struct varlena *const *bytes, float *const *out,
+                       mmrd_pg_prepared *prepared, mmrd_error *err)
+{
+	const int n = 1 + options->config.n_aux;
+	decoding files[MMRD_MAX_MODALITIES];
+	mmrd_status st = MMRD_OK;
+
+	memset(files, 0, sizeof(files));
+	memset(prepared, 0, sizeof(*prepared));
+	for (int m = 0; m < n; m++)
+	{
+		files[m].bytes = (const uint8_t *) VARDATA_ANY(bytes[m]);
+		files[m].n_bytes = VARSIZE_ANY_EXHDR(bytes[m]);
+	}
+	decode_all(files, n);
+	for (int m = 0; m < n; m++)
+		prepared->image[m] = files[m].image;
+
+	for (int m = 0; m < n && st == MMRD_OK; m++)
+	{
+		prepared->failed = m;
+		st = files[m].status;
+		if (st != MMRD_OK)
+			*err = files[m].err;
+		else
+			st = check_sizes(options, prepared->image, m, err);
+		if (st == MMRD_OK)
+			st = prepare_one(options, m, &files[m].image, out[m],
+			                 &prepared->note[m], err);
+	}
+	for (int m = 0; m < n; m++)
+	{
+		mmrd_raster_clear(&files[m].image);
+		prepared->image[m].data = NULL;
+	}
+	return st;
+}
+
+static mmrd_status
+decode_one(const struct varlena *bytes, mmrd_raster *image, mmrd_error *err)
+{
+	const mmrd_raster_limits limits = mmrd_pg_image_limits();
+
+	return mmrd_image_decode((const uint8_t *) VARDATA_ANY(bytes),
+	                         VARSIZE_ANY_EXHDR(bytes), &limits, image, err);
+}
+
+mmrd_status
+mmrd_pg_input_measure(const mmrd_pg_options *options, int m,
+                      const struct varlena *bytes, float *out,
+                      mmrd_input_note *note, mmrd_error *err)
+{
+	mmrd_pg_options without = *options;
 	mmrd_raster image;
 	mmrd_status st;
 
-	st = mmrd_image_decode((const uint8_t *) VARDATA_ANY(bytes),
-	                       VARSIZE_ANY_EXHDR(bytes), &limits, &image, err);
-	if (st != MMRD_OK)
-		return st;
-	if (width != NULL)
-		*width = image.width;
-	if (height != NULL)
-		*height = image.height;
-	st = mmrd_input_image(&image, options->has_roi ? &roi : NULL,
-	                      options->config.input_size, out, err);
+	if (m > 0)
+		without.aux_limits[m - 1].given = false;
+	MMRD_TRY(decode_one(bytes, &image, err));
+	st = prepare_one(&without, m, &image, out, note, err);
 	mmrd_raster_clear(&image);
 	return st;
+}
+
+mmrd_status
+mmrd_pg_input_guess(const struct varlena *bytes, mmrd_input_kind *kind,
+                    mmrd_error *err)
+{
+	mmrd_raster image;
+
+	MMRD_TRY(decode_one(bytes, &image, err));
+	*kind = mmrd_input_kind_guess(&image);
+	mmrd_raster_clear(&image);
+	return MMRD_OK;
+}
+
+/* ---- scans without a table ---- */
+
+void
+mmrd_pg_tables_count(mmrd_pg_tables *tables, const mmrd_pg_prepared *prepared)
+{
+	tables->scans++;
+	for (int m = 0; m < MMRD_MAX_MODALITIES; m++)
+		tables->missing[m] +=
+		    prepared->note[m].plane_wanted && !prepared->note[m].plane_found;
+}
+
+void
+mmrd_pg_tables_report(mmrd_pg_tables *tables, int level)
+{
+	const mmrd_pg_tables found = *tables;
+
+	memset(tables, 0, sizeof(*tables));
+	for (int m = 0; m < MMRD_MAX_MODALITIES; m++)
+		if (found.missing[m] > 0)
+			ereport(
+			    level,
+			    (errmsg("%s: no table was found in %lld of %lld scans",
+			            mmrd_modality_name(m), (long long) found.missing[m],
+			            (long long) found.scans),
+			     errdetail("All their valid points are taken as the "
+			               "part."),
+			     errhint("The table is looked for along the four edges "
+			             "of the scan, within roi.")));
 }
 
 /* In place: one byte a pixel, 1 where any channel is not 0. */
@@ -92,7 +279,6 @@ mmrd_status
 mmrd_pg_mask_prepare(const struct varlena *bytes, const int32 *roi,
                      int32 height, int32 width, uint8 *out, mmrd_error *err)
 {
-	const mmrd_raster_limits limits = mmrd_pg_image_limits();
 	const mmrd_affine as_is = {.channels = 1, .gain = {1}, .offset = {0}};
 	const size_t n = (size_t) height * width;
 	mmrd_raster image;
@@ -101,10 +287,7 @@ mmrd_pg_mask_prepare(const struct varlena *bytes, const int32 *roi,
 	float *shares = NULL;
 	mmrd_status st;
 
-	st = mmrd_image_decode((const uint8_t *) VARDATA_ANY(bytes),
-	                       VARSIZE_ANY_EXHDR(bytes), &limits, &image, err);
-	if (st != MMRD_OK)
-		return st;
+	MMRD_TRY(decode_one(bytes, &image, err));
 	make_binary(&image);
 	if (roi != NULL)
 		r = roi_of(roi);

@@ -9,23 +9,30 @@
 
 #include "extension/pg_options.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
+enum
+{
+	MAX_LENGTH = 4 /* of an array */
+};
+
 typedef enum kind
 {
 	KIND_INT,
 	KIND_FLOAT,
 	KIND_DOUBLE,
-	KIND_SEED, /* uint64_t, within bigint's positive half */
-	KIND_BOOL, /* int32_t, 0 or 1 */
-	KIND_ENUM, /* int, the place of the name in names */
-	KIND_TEXT, /* char * */
-	KIND_INTS, /* int32_t[length] */
-	KIND_ROI   /* int32_t[4] and has_roi; null: the whole picture */
+	KIND_SEED,  /* uint64_t, within bigint's positive half */
+	KIND_BOOL,  /* int32_t, 0 or 1 */
+	KIND_ENUM,  /* int, the place of the name in names */
+	KIND_TEXT,  /* char * */
+	KIND_INTS,  /* int32_t[length] */
+	KIND_ROI,   /* int32_t[4] and has_roi; null: the whole picture */
+	KIND_LIMITS /* mmrd_pg_limits; null: not given */
 } kind;
 
 typedef struct option
@@ -46,7 +53,10 @@ static const char *const precision_names[] = {"float32", "bfloat16", NULL};
 static const char *const prior_at_names[] = {"next", "same", NULL};
 static const char *const fusion_names[] = {"modulated", "modulated_aux", "add",
                                            "none", NULL};
-static const char *const aux_kind_names[] = {"auto", "image", NULL};
+/* In the order of mmrd_input_kind. */
+static const char *const aux_kind_names[] = {
+    "auto", "image", "depth", "xyz", "height", "normals_from_xyz", NULL};
+static const char *const aux_range_names[] = {"scan", "train", NULL};
 /* In the order of the mask: MMRD_ADAPT_RGB is 1, MMRD_ADAPT_AUX is 2. */
 static const char *const adapt_names[] = {"none", "rgb", "aux", "all", NULL};
 
@@ -68,6 +78,12 @@ static const option options_table[] = {
     {"bn_adapt", KIND_ENUM, AT(train.adapt_mask), 0, 0, 0, adapt_names},
     {"aux_kind", KIND_ENUM, AT(aux_kind[0]), 0, 0, 0, aux_kind_names},
     {"aux2_kind", KIND_ENUM, AT(aux_kind[1]), 0, 0, 0, aux_kind_names},
+    {"aux_strict", KIND_BOOL, AT(aux_strict[0]), 0, 0, 0, NULL},
+    {"aux2_strict", KIND_BOOL, AT(aux_strict[1]), 0, 0, 0, NULL},
+    {"aux_range", KIND_ENUM, AT(aux_range), 0, 0, 0, aux_range_names},
+    {"aux_limits", KIND_LIMITS, AT(aux_limits[0]), -FLT_MAX, FLT_MAX, 2, NULL},
+    {"aux2_limits", KIND_LIMITS, AT(aux_limits[1]), -FLT_MAX, FLT_MAX, 2,
+     NULL},
     {"method", KIND_ENUM, AT(method), 0, 0, 0, method_names},
     {"fusion", KIND_ENUM, AT(config.fusion), 0, 0, 0, fusion_names},
     {"interaction", KIND_BOOL, AT(config.interaction), 0, 0, 0, NULL},
@@ -134,10 +150,19 @@ read_int(const option *o, const JsonbValue *v)
 	    numeric_int4, NumericGetDatum(read_number(o, v, true))));
 }
 
-static void
-read_ints(const option *o, const JsonbValue *v, int32 *out)
+static float
+read_float(const option *o, const JsonbValue *v)
 {
-	char *wanted = psprintf("an array of %d integers", o->length);
+	return DatumGetFloat4(DirectFunctionCall1(
+	    numeric_float4, NumericGetDatum(read_number(o, v, false))));
+}
+
+/* The o->length numbers of an array; what: "integers", for messages. */
+static void
+read_array(const option *o, const JsonbValue *v, const char *what,
+           JsonbValue *out)
+{
+	char *wanted = psprintf("an array of %d %s", o->length, what);
 	JsonbContainer *array;
 
 	if (v->type != jbvBinary || !JsonContainerIsArray(v->val.binary.data) ||
@@ -148,13 +173,52 @@ read_ints(const option *o, const JsonbValue *v, int32 *out)
 		wrong_type(o, wanted);
 	for (int i = 0; i < o->length; i++)
 	{
-		JsonbValue *element = getIthJsonbValueFromContainer(array, i);
-
-		if (element->type != jbvNumeric)
+		out[i] = *getIthJsonbValueFromContainer(array, i);
+		if (out[i].type != jbvNumeric)
 			wrong_type(o, wanted);
-		out[i] = read_int(o, element);
 	}
 	pfree(wanted);
+}
+
+static void
+read_ints(const option *o, const JsonbValue *v, int32 *out)
+{
+	JsonbValue element[MAX_LENGTH];
+
+	read_array(o, v, "integers", element);
+	for (int i = 0; i < o->length; i++)
+		out[i] = read_int(o, &element[i]);
+}
+
+static void
+read_roi(const option *o, const JsonbValue *v, int32 *out)
+{
+	read_ints(o, v, out);
+	if (out[2] > 0 && out[3] > 0)
+		return;
+	ereport(ERROR,
+	        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+	         errmsg("option \"%s\" is empty", o->name),
+	         errdetail("It is %d pixels wide and %d high.", out[2], out[3]),
+	         errhint("It is [x, y, width, height].")));
+}
+
+static void
+read_limits(const option *o, const JsonbValue *v, mmrd_pg_limits *out)
+{
+	JsonbValue element[MAX_LENGTH];
+
+	read_array(o, v, "numbers", element);
+	out->lo = read_float(o, &element[0]);
+	out->hi = read_float(o, &element[1]);
+	out->given = true;
+	if (out->lo <= out->hi)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+	                errmsg("option \"%s\" is out of order", o->name),
+	                errdetail("The first number is %g, the second %g.",
+	                          (double) out->lo, (double) out->hi),
+	                errhint("It is [smallest, largest].")));
 }
 
 static char *
@@ -197,8 +261,7 @@ read_option(const option *o, const JsonbValue *v, mmrd_pg_options *options)
 			*(int32 *) at = read_int(o, v);
 			break;
 		case KIND_FLOAT:
-			*(float *) at = DatumGetFloat4(DirectFunctionCall1(
-			    numeric_float4, NumericGetDatum(read_number(o, v, false))));
+			*(float *) at = read_float(o, v);
 			break;
 		case KIND_DOUBLE:
 			*(double *) at = DatumGetFloat8(DirectFunctionCall1(
@@ -223,8 +286,11 @@ read_option(const option *o, const JsonbValue *v, mmrd_pg_options *options)
 			read_ints(o, v, at);
 			break;
 		case KIND_ROI:
-			read_ints(o, v, at);
+			read_roi(o, v, at);
 			options->has_roi = true;
+			break;
+		case KIND_LIMITS:
+			read_limits(o, v, at);
 			break;
 	}
 }
@@ -304,6 +370,13 @@ int_value(int64 n)
 }
 
 static JsonbValue
+float_value(float x)
+{
+	return number_value(
+	    DatumGetCString(DirectFunctionCall1(float4out, Float4GetDatum(x))));
+}
+
+static JsonbValue
 string_value(const char *text)
 {
 	JsonbValue v;
@@ -327,6 +400,18 @@ push_ints(JsonbParseState **state, const int32 *ints, int n)
 	pushJsonbValue(state, WJB_END_ARRAY, NULL);
 }
 
+static void
+push_limits(JsonbParseState **state, const mmrd_pg_limits *limits)
+{
+	JsonbValue lo = float_value(limits->lo);
+	JsonbValue hi = float_value(limits->hi);
+
+	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	pushJsonbValue(state, WJB_ELEM, &lo);
+	pushJsonbValue(state, WJB_ELEM, &hi);
+	pushJsonbValue(state, WJB_END_ARRAY, NULL);
+}
+
 static JsonbValue
 scalar_value(const option *o, const void *at)
 {
@@ -340,8 +425,7 @@ scalar_value(const option *o, const void *at)
 		case KIND_SEED:
 			return int_value((int64) * (const uint64_t *) at);
 		case KIND_FLOAT:
-			return number_value(DatumGetCString(DirectFunctionCall1(
-			    float4out, Float4GetDatum(*(const float *) at))));
+			return float_value(*(const float *) at);
 		case KIND_DOUBLE:
 			return number_value(DatumGetCString(DirectFunctionCall1(
 			    float8out, Float8GetDatum(*(const double *) at))));
@@ -357,6 +441,7 @@ scalar_value(const option *o, const void *at)
 			break;
 		case KIND_INTS:
 		case KIND_ROI:
+		case KIND_LIMITS:
 			break;
 	}
 	return v;
@@ -378,6 +463,9 @@ mmrd_pg_options_complete(const mmrd_pg_options *options)
 		pushJsonbValue(&state, WJB_KEY, &key);
 		if (o->kind == KIND_INTS || (o->kind == KIND_ROI && options->has_roi))
 			push_ints(&state, at, o->length);
+		else if (o->kind == KIND_LIMITS &&
+		         ((const mmrd_pg_limits *) at)->given)
+			push_limits(&state, at);
 		else
 		{
 			JsonbValue v = scalar_value(o, at);

@@ -6,6 +6,7 @@
 #define MMRD_PG_OPTIONS_H
 
 #include "extension/pg_compat.h"
+#include "model/input/input_prepare.h"
 #include "model/mmrd.h"
 #include "utils/jsonb.h"
 
@@ -28,6 +29,27 @@ typedef enum mmrd_pg_precision
 	MMRD_PG_BFLOAT16
 } mmrd_pg_precision;
 
+/* Of the modalities beside rgb, and as stored once a training knows. */
+enum
+{
+	MMRD_PG_KIND_AUTO = 0,
+	MMRD_PG_KIND_FIRST = 1 /* mmrd_input_kind 0; the others follow */
+};
+
+typedef enum mmrd_pg_range
+{
+	MMRD_PG_RANGE_SCAN, /* of each scan its own */
+	MMRD_PG_RANGE_TRAIN /* one, of all training scans */
+} mmrd_pg_range;
+
+/* Smallest and largest depth, in the unit of the scans. */
+typedef struct mmrd_pg_limits
+{
+	bool given;
+	float lo;
+	float hi;
+} mmrd_pg_limits;
+
 typedef struct mmrd_pg_options
 {
 	char *teacher;
@@ -38,7 +60,11 @@ typedef struct mmrd_pg_options
 	int precision;     /* mmrd_pg_precision: of the weights as stored */
 	int deploy;        /* mmrd_pg_deploy */
 	int keep_versions; /* 0: all */
-	int aux_kind[MMRD_MAX_AUX];
+	int aux_kind[MMRD_MAX_AUX]; /* MMRD_PG_KIND_FIRST + mmrd_input_kind */
+	/* Refuse scans that auto would take as another kind; 0 or 1. */
+	int32 aux_strict[MMRD_MAX_AUX];
+	int aux_range; /* mmrd_pg_range */
+	mmrd_pg_limits aux_limits[MMRD_MAX_AUX];
 	double threshold_fpr;
 	int32 warm_start;       /* bool: from the deployed version's student */
 	int32 checkpoint_every; /* epochs, 0: by the clock */

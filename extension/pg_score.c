@@ -149,6 +149,7 @@ typedef struct statement_state
 	snapshot_key key;
 	resolved *versions;
 	uint64 n_bad; /* images that gave NULL instead of an error */
+	mmrd_pg_tables tables;
 	struct statement_state *next_bad;
 	bool listed;     /* among those that have something to say */
 	char first[200]; /* message of the first of them */
@@ -169,6 +170,8 @@ say_bad(statement_state *state)
 		*at = state->next_bad;
 	state->listed = false;
 	state->n_bad = 0;
+	if (IsTransactionState())
+		mmrd_pg_tables_report(&state->tables, WARNING);
 	if (n > 0 && IsTransactionState())
 		ereport(WARNING,
 		        (errmsg_plural("%llu image could not be read and gave NULL",
@@ -195,8 +198,9 @@ transaction_ends(XactEvent event, void *unused)
 		say_bad(bad_statements);
 }
 
+/* Have say_bad() called when the statement is over. */
 static void
-count_bad(statement_state *state, const mmrd_error *err)
+owe_warning(statement_state *state)
 {
 	static bool registered = false;
 
@@ -205,13 +209,28 @@ count_bad(statement_state *state, const mmrd_error *err)
 		RegisterXactCallback(transaction_ends, NULL);
 		registered = true;
 	}
-	if (state->n_bad++ == 0)
-		snprintf(state->first, sizeof(state->first), "%s", err->message);
 	if (state->listed)
 		return;
 	state->next_bad = bad_statements;
 	bad_statements = state;
 	state->listed = true;
+}
+
+static void
+count_bad(statement_state *state, const mmrd_error *err)
+{
+	if (state->n_bad++ == 0)
+		snprintf(state->first, sizeof(state->first), "%s", err->message);
+	owe_warning(state);
+}
+
+static void
+count_tables(statement_state *state, const mmrd_pg_prepared *prepared)
+{
+	mmrd_pg_tables_count(&state->tables, prepared);
+	for (int m = 0; m < MMRD_MAX_MODALITIES; m++)
+		if (state->tables.missing[m] > 0)
+			owe_warning(state);
 }
 
 static uint64 n_rollbacks = 0;
@@ -350,6 +369,10 @@ score_call(FunctionCallInfo fcinfo, scored *out)
 	statement_state *state = get_state(fcinfo);
 	mmrd_error err = {0};
 	const char *model = NULL;
+	const struct varlena *bytes[MMRD_MAX_MODALITIES];
+	mmrd_pg_prepared prepared;
+	mmrd_status st;
+	int n;
 
 	if (PG_ARGISNULL(0))
 		return false;
@@ -359,23 +382,26 @@ score_call(FunctionCallInfo fcinfo, scored *out)
 	mmrd_pg_check_modalities(out->version, !PG_ARGISNULL(1), !PG_ARGISNULL(3));
 	mmrd_pg_threads_begin(mmrd_pg_setting_threads, fcinfo->flinfo->fn_mcxt);
 	out->engine = mmrd_pg_cache_get(out->version);
+	n = 1 + out->version->options.config.n_aux;
 
-	for (int m = 0; m <= out->version->options.config.n_aux; m++)
+	/* All of them before the threads start: detoasting may throw. */
+	for (int m = 0; m < n; m++)
+		bytes[m] = PG_GETARG_VARLENA_PP(argument[m]);
+	st = mmrd_pg_inputs_prepare(&out->version->options, bytes,
+	                            out->engine->input, &prepared, &err);
+	for (int m = 0; m < n; m++)
+		PG_FREE_IF_COPY((void *) bytes[m], argument[m]);
+	if (st != MMRD_OK)
 	{
-		const struct varlena *bytes = PG_GETARG_VARLENA_PP(argument[m]);
-		const mmrd_status st = mmrd_pg_input_prepare(
-		    &out->version->options, m, bytes, out->engine->input[m],
-		    m == 0 ? &out->width : NULL, m == 0 ? &out->height : NULL, &err);
-
-		PG_FREE_IF_COPY((void *) bytes, argument[m]);
-		if (st == MMRD_OK)
-			continue;
 		if (mmrd_pg_setting_on_bad_image == MMRD_PG_BAD_IMAGE_ERROR ||
 		    !is_images_fault(st))
-			bad_image(&err, m);
+			bad_image(&err, prepared.failed);
 		count_bad(state, &err);
 		return false;
 	}
+	count_tables(state, &prepared);
+	out->width = prepared.image[0].width;
+	out->height = prepared.image[0].height;
 	MMRD_PG_CHECK(mmrd_pg_engine_run(out->engine, &out->score, &err), &err);
 	return true;
 }

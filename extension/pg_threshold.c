@@ -36,6 +36,7 @@ typedef struct calibrator
 	const mmrd_pg_version *version;
 	mmrd_pg_judge *judge;
 	double fpr;
+	mmrd_pg_tables tables;
 	int64 n_unlabelled;
 } calibrator;
 
@@ -46,6 +47,7 @@ judge_scan(void *context, const mmrd_pg_scan *scan)
 	const mmrd_pg_options *options = &c->version->options;
 	/* Looked up for each scan: a condition may score with other models. */
 	mmrd_pg_engine *engine = mmrd_pg_cache_get(c->version);
+	mmrd_pg_prepared prepared;
 	mmrd_error err = {0};
 	bool has_mask;
 	const mmrd_pg_class class =
@@ -56,11 +58,10 @@ judge_scan(void *context, const mmrd_pg_scan *scan)
 		c->n_unlabelled++;
 		return;
 	}
-	for (int m = 0; m <= options->config.n_aux; m++)
-		if (mmrd_pg_input_prepare(options, m, scan->modality[m],
-		                          engine->input[m], NULL, NULL,
-		                          &err) != MMRD_OK)
-			mmrd_pg_scan_throw(&c->source, scan, m, &err);
+	if (mmrd_pg_inputs_prepare(options, scan->modality, engine->input,
+	                           &prepared, &err) != MMRD_OK)
+		mmrd_pg_scan_throw(&c->source, scan, prepared.failed, &err);
+	mmrd_pg_tables_count(&c->tables, &prepared);
 	mmrd_pg_judge_scan(c->judge, engine, class, NULL);
 }
 
@@ -121,10 +122,11 @@ begin(FunctionCallInfo fcinfo, calibrator *c)
 /* ---- the threshold ---- */
 
 static void
-check_scans(const calibrator *c, const mmrd_pg_calibration *calibration,
+check_scans(calibrator *c, const mmrd_pg_calibration *calibration,
             int64 skipped)
 {
 	mmrd_pg_scans_report_skipped(&c->source, skipped);
+	mmrd_pg_tables_report(&c->tables, NOTICE);
 	if (c->n_unlabelled > 0)
 		ereport(NOTICE,
 		        (errmsg_plural("%lld scan without a label is not used",

@@ -18,6 +18,7 @@
 #include "extension/pg_conclude.h"
 #include "extension/pg_glue.h"
 #include "extension/pg_input.h"
+#include "extension/pg_input_resolve.h"
 #include "extension/pg_scans.h"
 #include "extension/pg_settings.h"
 #include "extension/pg_store.h"
@@ -133,8 +134,9 @@ mmrd_pg_request_read(FunctionCallInfo fcinfo, mmrd_pg_request *r)
 
 typedef struct collector
 {
-	const mmrd_pg_request *request;
+	mmrd_pg_request *request;
 	mmrd_pg_spool *spool;
+	mmrd_pg_tables tables;
 	float *record;
 	StringInfo digests; /* NULL: not wanted */
 	int64 n_unlabelled; /* left out */
@@ -154,15 +156,19 @@ static void
 collect(void *context, const mmrd_pg_scan *scan)
 {
 	collector *c = context;
-	const mmrd_pg_options *options = &c->request->options;
+	mmrd_pg_options *options = &c->request->options;
 	const size_t count = mmrd_pg_input_count(options);
+	float *out[MMRD_MAX_MODALITIES];
+	mmrd_pg_prepared prepared;
 	mmrd_error err = {0};
 
+	mmrd_pg_resolve_kinds(options, &c->request->source, scan);
 	for (int m = 0; m <= options->config.n_aux; m++)
-		if (mmrd_pg_input_prepare(options, m, scan->modality[m],
-		                          c->record + m * count, NULL, NULL,
-		                          &err) != MMRD_OK)
-			mmrd_pg_scan_throw(&c->request->source, scan, m, &err);
+		out[m] = c->record + m * count;
+	if (mmrd_pg_inputs_prepare(options, scan->modality, out, &prepared,
+	                           &err) != MMRD_OK)
+		mmrd_pg_scan_throw(&c->request->source, scan, prepared.failed, &err);
+	mmrd_pg_tables_count(&c->tables, &prepared);
 	if (c->digests != NULL)
 		take_digests(c, scan);
 	mmrd_pg_spool_add(c->spool, c->record);
@@ -227,7 +233,9 @@ void
 mmrd_pg_request_hash(const mmrd_pg_request *r, uint8 *sha256)
 {
 	StringInfoData digests;
-	collector c = {.request = r, .digests = &digests};
+	/* only read here */
+	collector c = {.request = unconstify(mmrd_pg_request *, r),
+	               .digests = &digests};
 	int64 skipped;
 
 	initStringInfo(&digests);
@@ -240,22 +248,23 @@ mmrd_pg_request_hash(const mmrd_pg_request *r, uint8 *sha256)
 }
 
 static void
-read_training_scans(const mmrd_pg_request *r, Size memory_bytes,
-                    mmrd_pg_material *m)
+read_training_scans(mmrd_pg_request *r, Size memory_bytes, mmrd_pg_material *m)
 {
 	StringInfoData digests;
 	collector c;
 
 	initStringInfo(&digests);
+	m->query =
+	    mmrd_pg_source_query(&r->source, r->filter, r->validation, true);
+	mmrd_pg_resolve_limits(&r->options, &r->source, m->query);
 	m->inputs = mmrd_pg_spool_create(
 	    CurrentMemoryContext, mmrd_pg_input_record_bytes(&r->options),
 	    mmrd_pg_training_input_memory(&r->options, memory_bytes), m->lasting);
+	memset(&c, 0, sizeof(c));
 	c.request = r;
 	c.spool = m->inputs;
 	c.record = palloc(mmrd_pg_input_record_bytes(&r->options));
 	c.digests = &digests;
-	m->query =
-	    mmrd_pg_source_query(&r->source, r->filter, r->validation, true);
 	m->n = mmrd_pg_scans_read(&r->source, m->query, true, collect, &c,
 	                          &m->skipped);
 	if (m->n == 0)
@@ -264,6 +273,7 @@ read_training_scans(const mmrd_pg_request *r, Size memory_bytes,
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 		                errmsg("\"%s\" has too many scans", r->source.name)));
 	mmrd_pg_scans_report_skipped(&r->source, m->skipped);
+	mmrd_pg_tables_report(&c.tables, NOTICE);
 	hash_digests(&digests, m->sha256);
 	pfree(digests.data);
 	pfree(c.record);
@@ -279,7 +289,7 @@ unseen_spool(const mmrd_pg_request *r, bool lasting)
 }
 
 static void
-read_validation_scans(const mmrd_pg_request *r, mmrd_pg_material *m)
+read_validation_scans(mmrd_pg_request *r, mmrd_pg_material *m)
 {
 	collector c;
 	int64 skipped;
@@ -305,6 +315,7 @@ read_validation_scans(const mmrd_pg_request *r, mmrd_pg_material *m)
 		         errdetail("In each of the %lld rows found, \"%s\" is NULL.",
 		                   (long long) n, r->options.label)));
 	mmrd_pg_scans_report_skipped(&r->source, skipped);
+	mmrd_pg_tables_report(&c.tables, NOTICE);
 	if (c.n_unlabelled > 0)
 		ereport(NOTICE,
 		        (errmsg_plural("%lld validation scan has no label and is not "
@@ -366,8 +377,8 @@ hold_out(const mmrd_pg_request *r, mmrd_pg_material *m)
 }
 
 void
-mmrd_pg_material_read(const mmrd_pg_request *r, Size memory_bytes,
-                      bool lasting, mmrd_pg_material *m)
+mmrd_pg_material_read(mmrd_pg_request *r, Size memory_bytes, bool lasting,
+                      mmrd_pg_material *m)
 {
 	memset(m, 0, sizeof(*m));
 	m->lasting = lasting;

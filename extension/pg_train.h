@@ -57,7 +57,7 @@ typedef struct mmrd_pg_material
  * Read and decode them with the active snapshot.  lasting: they outlive the
  * transaction (see mmrd_pg_spool_create).
  */
-extern void mmrd_pg_material_read(const mmrd_pg_request *r, Size memory_bytes,
+extern void mmrd_pg_material_read(mmrd_pg_request *r, Size memory_bytes,
                                   bool lasting, mmrd_pg_material *m);
 
 /* SHA-256 over the digests of the training scans, without decoding them. */

@@ -57,10 +57,20 @@ SELECT refused(o::jsonb) FROM (VALUES
 	(32, '{"teacher": "nobody"}'),
 	(33, '{"teacher": 1}'),
 	(34, '{"aux_kind": "smell"}'),
+	(37, '{"aux2_kind": 3}'),
+	(38, '{"aux_range": "all"}'),
+	(39, '{"aux_limits": [0.1]}'),
+	(40, '{"aux_limits": [0.1, "x"]}'),
+	(41, '{"aux2_limits": [0.2, 0.1]}'),
+	(42, '{"aux_limits": [0, 1e39]}'),
+	(43, '{"aux_strict": 1}'),
+	(44, '{"roi": [0, 0, 0, 10]}'),
 	-- good options, and then no scans
 	(35, '{"epochs": 1, "seed": 9000000000000000000, "roi": null,
 		"prototypes": [0, 0, 0], "lr": 1e-3, "bn_adapt": "none"}'),
-	(36, NULL)
+	(36, NULL),
+	(45, '{"aux_kind": "xyz", "aux2_kind": "height", "aux_range": "train",
+		"aux_limits": [-1e-3, 2.5], "aux2_limits": null, "aux_strict": true}')
 ) v (i, o) ORDER BY i;
 
 DROP FUNCTION refused;
