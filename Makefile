@@ -225,6 +225,14 @@ build/bench/%: tests/bench/%.c $(CORE_OBJS)
 bench: all $(BENCH_NAMES:%=build/bench/%) ## timings
 	@tests/bench/run-bench $(BENCH_NAMES:%=build/bench/%)
 
+# Those of docs/geometry.md, by the code that scores.
+.PHONY: docs-pictures
+build/docs/make_pictures: docs/geometry/make_pictures.c $(CORE_OBJS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -I. -MF $@.d -MT $@ -o $@ $< $(CORE_OBJS) $(TEST_LIBS)
+docs-pictures: build/docs/make_pictures ## the pictures of docs/geometry.md
+	build/docs/make_pictures docs/geometry
+
 coverage: $(UNIT_NAMES:%=build/cov/%) ## lines reached by the unit tests
 	@scripts/install-packages coverage
 	@find build/cov -name '*.gcda' -delete

@@ -75,5 +75,42 @@ is($node->safe_psql('postgres', q{
 		options => '{"epochs": 1, "input_size": 64, "teacher": "imagenet"}')}),
 	'8|t', 'and it trains');
 
+# Every kind of scan trains and scores, at a size that shows nothing but that.
+sub trains_ok
+{
+	my ($table, $kinds, $options, $has_aux2) = @_;
+	my $aux2 = $has_aux2 ? 'aux2' : 'NULL';
+	my $column = $has_aux2 ? q{'aux2'} : 'NULL';
+	my ($rows, $messages);
+
+	$node->psql('postgres', qq{
+		SET mmrd.progress = off;
+		SELECT scans FROM mmrd_train('$table', 'm', aux2 => $column,
+			filter => \$\$id IN (SELECT id FROM $table WHERE split = 'train'
+				ORDER BY id LIMIT 6)\$\$,
+			options => '{"epochs": 1, "bn_epochs": 1, "input_size": 64,
+				"prototypes": [5, 5, 5], "teacher": "imagenet",
+				"deploy": "always", $options}');
+		SELECT options ->> 'aux_kind', options ->> 'aux2_kind'
+		FROM mmrd.versions ORDER BY id DESC LIMIT 1;
+		SELECT count(*) FROM (SELECT mmrd_score(rgb, aux, 'm', $aux2) AS s
+			FROM (SELECT * FROM $table WHERE split LIKE 'test%'
+				ORDER BY id LIMIT 4) t OFFSET 0) t
+		WHERE s > 0 AND s < 10;
+	}, stdout => \$rows, stderr => \$messages);
+	is($rows, "6\n$kinds\n4", "$table, {$options}: trains and scores")
+	  or diag($messages);
+	unlike($messages, qr/no table was found/,
+		"$table, {$options}: the table is found");
+	return;
+}
+
+trains_ok('cable_gland', 'normals_from_xyz|auto', '"aux_kind": "auto"', 0);
+trains_ok('cable_gland', 'xyz|auto', '"aux_kind": "xyz", "aux_range": "train"', 0);
+trains_ok('cable_gland', 'height|auto', '"aux_kind": "height"', 0);
+trains_ok('candy_normals', 'image|auto', '"aux_kind": "auto"', 0);
+trains_ok('candy_depth', 'depth|auto', '"aux_range": "train"', 0);
+trains_ok('candy_both', 'image|depth', '"aux2_kind": "auto"', 1);
+
 $node->stop;
 done_testing();
