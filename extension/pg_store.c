@@ -163,7 +163,7 @@ static mmrd_pg_statement insert_version = {
 static mmrd_pg_statement insert_calibration = {
     "INSERT INTO mmrd.calibrations (version, method, fpr, threshold, "
     "pixel_threshold, scores, created_by) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    "SELECT id, $2, $3, $4, $5, $6, $7 FROM mmrd.versions WHERE id = $1",
     false,
     7,
     {INT8OID, TEXTOID, FLOAT4OID, FLOAT4OID, FLOAT4OID, FLOAT4ARRAYOID,
@@ -487,6 +487,8 @@ mmrd_pg_version_store(const mmrd_pg_new_version *what,
 	bool isnull;
 	int64 id;
 
+	/* Nothing else keeps the two together (pg_integrity.c). */
+	mmrd_pg_teacher_lock(what->teacher);
 	values[0] = Int32GetDatum(model_id);
 	mmrd_pg_run(&next_version, values, NULL);
 	*version = DatumGetInt32(mmrd_pg_field(0, 1, &isnull));
@@ -539,7 +541,10 @@ mmrd_pg_calibration_store(int64 version, const char *method, float fpr,
 	values[5] = PointerGetDatum(construct_array(
 	    elements, n, FLOAT4OID, sizeof(float4), true, TYPALIGN_INT));
 	values[6] = role_name(by);
-	mmrd_pg_run(&insert_calibration, values, NULL);
+	if (mmrd_pg_run(&insert_calibration, values, NULL) != 1)
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+		                errmsg("the version was dropped by another "
+		                       "session")));
 }
 
 void

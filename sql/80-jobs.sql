@@ -32,6 +32,8 @@ CREATE TABLE mmrd.trainings (
 );
 CREATE INDEX trainings_unfinished_idx ON mmrd.trainings (id)
 	WHERE state OPERATOR(pg_catalog.=) ANY (ARRAY['queued', 'running']);
+CREATE TRIGGER after_delete AFTER DELETE ON mmrd.trainings
+	FOR EACH ROW EXECUTE FUNCTION mmrd_after_delete();
 COMMENT ON TABLE mmrd.trainings IS 'trainings as jobs: what mmrd.jobs shows, and what a worker needs to know';
 COMMENT ON COLUMN mmrd.trainings.columns IS 'of the source: rgb, aux, aux2';
 COMMENT ON COLUMN mmrd.trainings.owner IS 'the role that the worker runs as';
@@ -40,7 +42,7 @@ COMMENT ON COLUMN mmrd.trainings.warm_version IS 'mmrd.versions.id of the versio
 COMMENT ON COLUMN mmrd.trainings.resumed IS 'how often it was resumed by itself since its last checkpoint';
 
 CREATE TABLE mmrd.epochs (
-	job bigint NOT NULL REFERENCES mmrd.trainings (id) ON DELETE CASCADE,
+	job bigint NOT NULL,
 	epoch integer NOT NULL,
 	loss real NOT NULL,
 	distillation real NOT NULL,
@@ -55,7 +57,7 @@ COMMENT ON COLUMN mmrd.epochs.loss IS 'distillation + lambda * prototype, mean o
 -- One for each job that is not done: replaced, and deleted at the end.
 -- EXTERNAL: floats do not compress.
 CREATE TABLE mmrd.checkpoints (
-	job bigint NOT NULL REFERENCES mmrd.trainings (id) ON DELETE CASCADE,
+	job bigint NOT NULL,
 	epoch integer NOT NULL,
 	part integer NOT NULL,
 	data bytea NOT NULL,

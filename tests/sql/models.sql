@@ -216,6 +216,29 @@ RESET ROLE;
 SELECT (SELECT count(*) FROM mmrd.models), (SELECT count(*) FROM mmrd.versions), (SELECT count(*) FROM mmrd.tensors),
 	(SELECT count(*) FROM mmrd.deployments), (SELECT count(*) FROM mmrd.calibrations);
 
+-- Rows that a superuser deletes take what belongs to them along, or stay.
+SELECT version FROM mmrd_train('scans', 'm', aux => NULL, options =>
+	'{"epochs": 1, "input_size": 64, "prototypes": [1, 1, 1], "threshold_fpr": 0.5}');
+SELECT mmrd_allow('m', current_user);
+SELECT refused($$DELETE FROM mmrd.models$$);
+SELECT refused($$DELETE FROM mmrd.teachers$$);
+DELETE FROM mmrd.versions;
+SELECT (SELECT count(*) FROM mmrd.tensors), (SELECT count(*) FROM mmrd.prototypes),
+	(SELECT count(*) FROM mmrd.deployments), (SELECT count(*) FROM mmrd.calibrations), (SELECT count(*) FROM mmrd.model_users);
+DELETE FROM mmrd.models;
+SELECT count(*) FROM mmrd.model_users;
+-- The trigger is for these tables alone.
+SELECT refused($$SELECT mmrd_after_delete()$$);
+CREATE TABLE versions (id bigint);
+INSERT INTO versions VALUES (1);
+CREATE TRIGGER trap AFTER DELETE ON versions FOR EACH ROW EXECUTE FUNCTION mmrd_after_delete();
+SELECT refused($$DELETE FROM versions$$);
+SET ROLE mmrd_test_line;
+CREATE TEMP TABLE versions (id bigint);
+SELECT refused($$CREATE TRIGGER trap AFTER DELETE ON versions FOR EACH ROW EXECUTE FUNCTION mmrd_after_delete()$$);
+RESET ROLE;
+DROP TABLE pg_temp.versions, public.versions;
+
 DROP FUNCTION score_as_line, refused, deployed, add_version;
 DROP OWNED BY mmrd_test_operator, mmrd_test_line, mmrd_test_worker;
 DROP ROLE mmrd_test_operator, mmrd_test_line, mmrd_test_worker;

@@ -1,4 +1,4 @@
-# tests/t/011_exchange.pl
+# tests/t/031_exchange.pl
 #	Model files on the server's disk; and models of PyTorch, an implementation
 #	of its own, which score here as they score there.
 use strict;
