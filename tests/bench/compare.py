@@ -16,7 +16,10 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 
+# Before each run: idle pools of the others spin for a while before they sleep.
+PAUSE_SECONDS = 0.5
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -67,6 +70,7 @@ def take_turns(pairs, runs):
     taken = {label: [] for label, _, _ in pairs}
     for turn in range(runs + 1):
         for label, peer, mode in pairs:
+            time.sleep(PAUSE_SECONDS)
             seconds = peer.seconds(mode)
             if turn > 0:
                 taken[label].append(seconds)
