@@ -46,9 +46,11 @@
 /*
  * The interaction's gradients are sums over all pixels that nearly cancel, so
  * a few flipped ReLUs show: at stage 3 of resnet18_same PyTorch's float32 is
- * off by 1 % and 2 % (SA's kernel and bias), and up to 0.9 % elsewhere.
+ * off by 1 % and 2 % (SA's kernel and bias), and up to 0.9 % elsewhere; at 64
+ * pixels this code is off by up to 2.3 %, differently with every compiler
+ * flag.  What they should be, the double build checks to 1e-5.
  */
-#define TOL_ATTENTION 2e-2
+#define TOL_ATTENTION 1e-1
 #define TOL_CANCELLING 1e-1
 #define GRADIENT_NORM_ONLY true
 #endif
