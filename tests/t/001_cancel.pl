@@ -164,7 +164,9 @@ ok($watcher->poll("SELECT count(*) FROM pg_stat_activity WHERE pid = $session->{
 	'the session of a lost client ends');
 
 is($watcher->query('SELECT pg_postmaster_start_time()'), $started, 'the server never restarted');
-is(scalar(() = slurp_file($node->logfile) =~ /terminated by signal|WARNING|PANIC/g), 0,
-	'no crash and no warning in the log');
+# A handful of scans is few for a threshold, and the training says so.
+is(join("\n", grep { /terminated by signal|WARNING|PANIC/
+		&& !/the threshold rests on only/ } split /\n/, slurp_file($node->logfile)), '',
+	'no crash and no other warning in the log');
 
 done_testing();
