@@ -111,8 +111,11 @@ begin(FunctionCallInfo fcinfo, evaluation *e)
 	const char *aux2 = name_or_null(fcinfo, 4);
 
 	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("the source of the scans must be named")));
+		ereport(
+		    ERROR,
+		    (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		     errmsg("the source of the scans must be named"),
+		     errhint("Pass the name of a table or view, such as 'scans'.")));
 	mmrd_scores_init(&e->scores, MAX_SCORE_BYTES);
 	mmrd_aupro_init(&e->pixels, MAX_PIXEL_BYTES);
 	mmrd_pg_own(CurrentMemoryContext, clear_evaluation)->object = e;

@@ -98,9 +98,11 @@ find_version(const char *model, int32 version, const mmrd_pg_access *access,
 	}
 	if (!mmrd_pg_version_find(model, version, access->user, access->caller,
 	                          out))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-		                errmsg("version %d of model \"%s\" does not exist",
-		                       version, model)));
+		ereport(ERROR,
+		        (errcode(ERRCODE_UNDEFINED_OBJECT),
+		         errmsg("version %d of model \"%s\" does not exist", version,
+		                model),
+		         errhint("mmrd.versions lists the versions of each model.")));
 }
 
 /* ---- metadata ---- */
@@ -272,7 +274,8 @@ model_argument(FunctionCallInfo fcinfo)
 {
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("the name of the model must not be null")));
+		                errmsg("the name of the model must not be null"),
+		                errhint("mmrd.models lists the names.")));
 	return text_to_cstring(PG_GETARG_TEXT_PP(0));
 }
 
@@ -285,9 +288,11 @@ version_argument(FunctionCallInfo fcinfo, int n)
 		return 0;
 	version = PG_GETARG_INT32(n);
 	if (version < 1)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		                errmsg("version %d is out of range", version),
-		                errdetail("Versions are numbered from 1.")));
+		ereport(ERROR,
+		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		         errmsg("version %d is out of range", version),
+		         errdetail("Versions are numbered from 1."),
+		         errhint("mmrd.versions lists the versions of each model.")));
 	return version;
 }
 

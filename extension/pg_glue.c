@@ -37,9 +37,42 @@ sqlstate_of(mmrd_status status)
 	return ERRCODE_INTERNAL_ERROR;
 }
 
+/* What can be done about it where nothing better was said. */
+static const char *
+usual_hint(mmrd_status status)
+{
+	switch (status)
+	{
+		case MMRD_CORRUPT_DATA:
+			return "The bytes are damaged or incomplete: compare them with "
+			       "the file that they come from.";
+		case MMRD_UNSUPPORTED:
+			return "The manual lists what is read; convert the file to one "
+			       "of those formats.";
+		case MMRD_LIMIT_EXCEEDED:
+			return "If it is meant to be this large, raise the limit that "
+			       "the manual names for it.";
+		case MMRD_NO_MEMORY:
+			return "Lower mmrd.threads or mmrd.train_memory, or give the "
+			       "server more memory.";
+		case MMRD_IO_ERROR:
+			return "Look for free space and rights on that disk.";
+		case MMRD_INTERNAL:
+			return "This is a defect of mmrd: please report it with the "
+			       "statement and the lines around it in the server log.";
+		case MMRD_INVALID_ARGUMENT:
+		case MMRD_CANCELLED:
+		case MMRD_OK:
+			break;
+	}
+	return NULL;
+}
+
 void
 mmrd_pg_throw(const mmrd_error *err)
 {
+	const char *hint = err->hint[0] ? err->hint : usual_hint(err->status);
+
 	if (err->status == MMRD_CANCELLED)
 		CHECK_FOR_INTERRUPTS(); /* says why it was cancelled */
 
@@ -49,7 +82,7 @@ mmrd_pg_throw(const mmrd_error *err)
 	                                      : errcode(sqlstate_of(err->status)),
 	         errmsg_internal("%s", err->message),
 	         err->detail[0] ? errdetail_internal("%s", err->detail) : 0,
-	         err->hint[0] ? errhint("%s", err->hint) : 0));
+	         hint != NULL ? errhint("%s", hint) : 0));
 	pg_unreachable();
 }
 
@@ -109,7 +142,9 @@ mmrd_pg_allocate(MemoryContext owner, Size n_bytes, mmrd_pg_owned **owned)
 		handle->object = NULL;
 		ereport(ERROR,
 		        (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
-		         errdetail("Failed on request of size %zu.", n_bytes)));
+		         errdetail("Failed on request of size %zu.", n_bytes),
+		         errhint("Set mmrd.threads or mmrd.train_memory lower, or "
+		                 "give the server more memory.")));
 	}
 	if (owned != NULL)
 		*owned = handle;

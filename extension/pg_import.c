@@ -41,18 +41,21 @@ check_name(const char *name)
 {
 	if (name[0] == '\0')
 		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
-		                errmsg("the name of a teacher must not be empty")));
+		                errmsg("the name of a teacher must not be empty"),
+		                errhint("Choose a name, such as imagenet.")));
 	if (strlen(name) > MAX_NAME_BYTES)
 		ereport(ERROR, (errcode(ERRCODE_NAME_TOO_LONG),
 		                errmsg("the name of the teacher is too long"),
 		                errdetail("It has %zu bytes, %d are allowed.",
-		                          strlen(name), MAX_NAME_BYTES)));
+		                          strlen(name), MAX_NAME_BYTES),
+		                errhint("Choose a shorter name.")));
 	if (strncmp(name, "builtin", 7) == 0)
 		ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME),
 		                errmsg("teacher name \"%s\" is reserved", name),
 		                errdetail("Names that begin with \"builtin\" are "
 		                          "those of teachers that ship with the "
-		                          "extension.")));
+		                          "extension."),
+		                errhint("Choose another name.")));
 }
 
 static mmrd_arch
@@ -140,7 +143,8 @@ name_argument(FunctionCallInfo fcinfo)
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("the name of a teacher must not be null")));
+		                errmsg("the name of a teacher must not be null"),
+		                errhint("mmrd.teachers lists the names.")));
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	check_name(name);
 	return name;
@@ -161,7 +165,9 @@ mmrd_import_teacher(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("mmrd_import_teacher()");
 	if (PG_ARGISNULL(1))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("the weights of a teacher must not be null")));
+		                errmsg("the weights of a teacher must not be null"),
+		                errhint("Pass the bytes of a safetensors file or of a "
+		                        "PyTorch file.")));
 	weights = PG_GETARG_BYTEA_PP(1);
 	import_teacher(name, (const uint8 *) VARDATA_ANY(weights),
 	               VARSIZE_ANY_EXHDR(weights), optional_text(fcinfo, 2));

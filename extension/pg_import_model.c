@@ -93,7 +93,9 @@ open_file(import *im, const uint8 *bytes, Size n_bytes)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 		                errmsg("this version of model files is not known"),
 		                errdetail("Only format_version %s is.",
-		                          MMRD_MODEL_FILE_VERSION_VALUE)));
+		                          MMRD_MODEL_FILE_VERSION_VALUE),
+		                errhint("Export the model again with the release that "
+		                        "is installed here, or update mmrd.")));
 }
 
 /* ---- config ---- */
@@ -175,10 +177,13 @@ check_key(const Jsonb *json, const char *key, const char *text, double number)
 	                                       NumericGetDatum(v.val.numeric))) ==
 	        number)
 		return;
-	ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-	                errmsg("\"%s\" does not agree with the tensors", key),
-	                text != NULL ? errdetail("By them it is \"%s\".", text)
-	                             : errdetail("By them it is %g.", number)));
+	ereport(
+	    ERROR,
+	    (errcode(ERRCODE_DATA_EXCEPTION),
+	     errmsg("\"%s\" does not agree with the tensors", key),
+	     text != NULL ? errdetail("By them it is \"%s\".", text)
+	                  : errdetail("By them it is %g.", number),
+	     errhint("Write a config that describes the tensors of the file.")));
 }
 
 static Jsonb *
@@ -204,13 +209,17 @@ read_config(import *im)
 	error_context_stack = &callback;
 	text = metadata_text(im, MMRD_MODEL_FILE_CONFIG);
 	if (text == NULL)
-		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-		                errmsg("the model file has no config")));
+		ereport(ERROR,
+		        (errcode(ERRCODE_DATA_EXCEPTION),
+		         errmsg("the model file has no config"),
+		         errhint("Put the options of the training, as JSON, under "
+		                 "config into the metadata of the file.")));
 	json =
 	    DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 	if (!JB_ROOT_IS_OBJECT(json))
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-		                errmsg("config must be a JSON object")));
+		                errmsg("config must be a JSON object"),
+		                errhint("Write it like {\"input_size\": 256}.")));
 	mmrd_pg_options_init(&im->options);
 	mmrd_pg_options_parse(without_key(without_key(json, "arch"), "n_aux"),
 	                      &im->options);
@@ -373,10 +382,13 @@ read_arguments(FunctionCallInfo fcinfo, import *im)
 	memset(im, 0, sizeof(*im));
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("the name of the model must not be null")));
+		                errmsg("the name of the model must not be null"),
+		                errhint("mmrd.models lists the names.")));
 	if (PG_ARGISNULL(2))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("deploy must not be null")));
+		                errmsg("deploy must not be null"),
+		                errhint("Pass true to score with the imported version "
+		                        "at once, or false.")));
 	im->model = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	mmrd_pg_model_check_name(im->model);
 	im->deploy = PG_GETARG_BOOL(2);
@@ -392,8 +404,11 @@ import im;
 	PreventCommandIfReadOnly("mmrd_import_model()");
 	read_arguments(fcinfo, &im);
 	if (PG_ARGISNULL(1))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("the model file must not be null")));
+		ereport(ERROR,
+		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		         errmsg("the model file must not be null"),
+		         errhint("Pass the bytes that mmrd_export_model returned, or "
+		                 "another safetensors file under these names.")));
 	file = PG_GETARG_BYTEA_PP(1);
 	PG_RETURN_INT32(import_bytes(&im, (const uint8 *) VARDATA_ANY(file),
 	                             VARSIZE_ANY_EXHDR(file)));

@@ -112,7 +112,9 @@ mmrd_pg_resolve_limits(mmrd_pg_options *options, const mmrd_pg_source *source,
 				                "\"%s\"",
 				                source->column[1 + i], source->name),
 				         errdetail("Option \"aux_range\" needs the smallest "
-				                   "and the largest.")));
+				                   "and the largest."),
+				         errhint("Leave aux_range out, or name the column "
+				                 "with the depth maps.")));
 			options->aux_limits[i] = m.limits[i];
 		}
 	pfree(m.scratch);

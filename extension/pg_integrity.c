@@ -75,9 +75,11 @@ find_rule(Relation rel)
 		for (size_t i = 0; i < lengthof(rules); i++)
 			if (strcmp(RelationGetRelationName(rel), rules[i].table) == 0)
 				return &rules[i];
-	ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-	                errmsg("\"%s\" is no table of mmrd",
-	                       RelationGetRelationName(rel))));
+	ereport(
+	    ERROR,
+	    (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+	     errmsg("\"%s\" is no table of mmrd", RelationGetRelationName(rel)),
+	     errhint("Use this trigger function for no tables of your own.")));
 	return NULL; /* not reached */
 }
 
@@ -94,9 +96,12 @@ mmrd_after_delete(PG_FUNCTION_ARGS)
 	    !TRIGGER_FIRED_BY_DELETE(data->tg_event) ||
 	    !TRIGGER_FIRED_AFTER(data->tg_event) ||
 	    !TRIGGER_FIRED_FOR_ROW(data->tg_event))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-		                errmsg("mmrd_after_delete() is a trigger after "
-		                       "DELETE for each row")));
+		ereport(
+		    ERROR,
+		    (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+		     errmsg("mmrd_after_delete() is a trigger after "
+		            "DELETE for each row"),
+		     errhint("Use this trigger function for no tables of your own.")));
 	r = find_rule(data->tg_relation);
 	values[0] =
 	    heap_getattr(data->tg_trigtuple,
@@ -106,7 +111,9 @@ mmrd_after_delete(PG_FUNCTION_ARGS)
 	if (r->users.sql != NULL && mmrd_pg_run(&r->users, values, NULL) > 0)
 		ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 		                errmsg("row of mmrd.%s is still in use", r->table),
-		                errdetail("There are versions that refer to it.")));
+		                errdetail("There are versions that refer to it."),
+		                errhint("Drop these versions first, with "
+		                        "mmrd_drop_version() or mmrd_drop_model().")));
 	for (int i = 0; i < MAX_DEPENDENTS && r->dependents[i].sql != NULL; i++)
 		mmrd_pg_run(&r->dependents[i], values, NULL);
 	mmrd_pg_access_end(&access);

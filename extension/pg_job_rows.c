@@ -517,20 +517,26 @@ mmrd_pg_checkpoint_load(int64 job, int epoch, mmrd_trainer *trainer)
 
 		values[2] = Int32GetDatum(part);
 		if (mmrd_pg_run(&read_part, values, NULL) != 1)
-			ereport(ERROR,
-			        (errcode(ERRCODE_DATA_CORRUPTED),
-			         errmsg("the checkpoint of training job %lld is damaged",
-			                (long long) job),
-			         errdetail("Part %d is missing.", part)));
+			ereport(
+			    ERROR,
+			    (errcode(ERRCODE_DATA_CORRUPTED),
+			     errmsg("the checkpoint of training job %lld is damaged",
+			            (long long) job),
+			     errdetail("Part %d is missing.", part),
+			     errhint(
+			         "Start the training again with mmrd_train_start().")));
 		value = mmrd_pg_field(0, 1, &isnull);
 		data = DatumGetByteaPP(value);
 		if (VARSIZE_ANY_EXHDR(data) != wanted)
-			ereport(ERROR,
-			        (errcode(ERRCODE_DATA_CORRUPTED),
-			         errmsg("the checkpoint of training job %lld is damaged",
-			                (long long) job),
-			         errdetail("Part %d has %zu bytes, not %zu.", part,
-			                   (Size) VARSIZE_ANY_EXHDR(data), wanted)));
+			ereport(
+			    ERROR,
+			    (errcode(ERRCODE_DATA_CORRUPTED),
+			     errmsg("the checkpoint of training job %lld is damaged",
+			            (long long) job),
+			     errdetail("Part %d has %zu bytes, not %zu.", part,
+			               (Size) VARSIZE_ANY_EXHDR(data), wanted),
+			     errhint(
+			         "Start the training again with mmrd_train_start().")));
 		MMRD_PG_CHECK(mmrd_trainer_state_set(trainer, at, wanted,
 		                                     VARDATA_ANY(data), &err),
 		              &err);

@@ -90,7 +90,8 @@ check_owner(const mmrd_pg_job *job)
 	ereport(ERROR,
 	        (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 	         errmsg("must be owner of training job %lld", (long long) job->id),
-	         errdetail("Its owner is \"%s\".", job->owner)));
+	         errdetail("Its owner is \"%s\".", job->owner),
+	         errhint("SET ROLE to the owner, if you are a member.")));
 }
 
 /* ---- start ---- */
@@ -370,7 +371,8 @@ mmrd_resume(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 		                errmsg("training job %lld was changed by another "
 		                       "session",
-		                       (long long) job.id)));
+		                       (long long) job.id),
+		                errhint("Look at mmrd.jobs and try again.")));
 	start_worker(job.id, owner);
 	(void) mmrd_pg_workers_start_queued(InvalidOid);
 	PG_RETURN_VOID();

@@ -76,8 +76,11 @@ make_room(mmrd_pg_judge *judge)
 	if (judge->n < judge->room)
 		return;
 	if (judge->room > INT_MAX / 4)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-		                errmsg("too many scans for a threshold")));
+		ereport(
+		    ERROR,
+		    (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+		     errmsg("too many scans for a threshold"),
+		     errhint("Select fewer with the argument validation or filter.")));
 	if (judge->room == 0)
 	{
 		judge->scores = MemoryContextAllocHuge(judge->memory, bytes);

@@ -70,7 +70,8 @@ mmrd_pg_map_decode(const struct varlena *value, MemoryContext owner,
 
 	if (map == NULL)
 		ereport(ERROR,
-		        (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+		        (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+		         errhint("Give the server more memory.")));
 	handle->object = map;
 	MMRD_PG_CHECK(mmrd_map_decode((const uint8_t *) VARDATA_ANY(value),
 	                              VARSIZE_ANY_EXHDR(value), &limits, map,
@@ -122,7 +123,9 @@ mmrd_map_in(PG_FUNCTION_ARGS)
 			         errmsg("invalid input syntax for type mmrd_map"),
 			         errdetail("It is an even number of hexadecimal digits; "
 			                   "character %zu is not one.",
-			                   i + 1)));
+			                   i + 1),
+			         errhint("Such text is what a cast of an mmrd_map to text "
+			                 "gives.")));
 		if (i % 2 == 0)
 			bytes[i / 2] = (uint8) (digit << 4);
 		else
@@ -219,7 +222,8 @@ mmrd_map_array(PG_FUNCTION_ARGS)
 
 	if (!AllocSizeIsValid(bytes))
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-		                errmsg("map is too large for an array")));
+		                errmsg("map is too large for an array"),
+		                errhint("Keep it as mmrd_map.")));
 	array = palloc0(bytes);
 	SET_VARSIZE(array, bytes);
 	array->ndim = 2;

@@ -208,7 +208,8 @@ fpr_limit_argument(FunctionCallInfo fcinfo)
 	{
 		if (PG_ARGISNULL(3))
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-			                errmsg("fpr_limit must not be null")));
+			                errmsg("fpr_limit must not be null"),
+			                errhint("Leave it out for 0.3.")));
 		limit = PG_GETARG_FLOAT8(3);
 	}
 	if (!(limit > 0 && limit <= 1))
@@ -217,7 +218,8 @@ fpr_limit_argument(FunctionCallInfo fcinfo)
 		         errmsg("fpr_limit is out of range"),
 		         errdetail("The value is %g, it must be above 0 and at most "
 		                   "1.",
-		                   limit)));
+		                   limit),
+		         errhint("The usual limit is 0.3.")));
 	return limit;
 }
 
@@ -267,7 +269,8 @@ mmrd_aupro_accum(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 		                errmsg("fpr_limit differs from row to row"),
 		                errdetail("One row has %g, another one %g.",
-		                          state->fpr_limit, limit)));
+		                          state->fpr_limit, limit),
+		                errhint("Pass a constant, or GROUP BY it.")));
 	if (!PG_ARGISNULL(1))
 		add_map(state, PG_GETARG_VARLENA_PP(1),
 		        PG_ARGISNULL(2) ? NULL : PG_GETARG_VARLENA_PP(2));

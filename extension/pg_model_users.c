@@ -53,7 +53,8 @@ change(FunctionCallInfo fcinfo, mmrd_pg_statement *statement, bool *open)
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("model and role must not be null")));
+		                errmsg("model and role must not be null"),
+		                errhint("mmrd.models and pg_roles list the names.")));
 	model = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	values[1] =
 	    ObjectIdGetDatum(get_role_oid(NameStr(*PG_GETARG_NAME(1)), false));

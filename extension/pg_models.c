@@ -100,7 +100,8 @@ model_argument(FunctionCallInfo fcinfo)
 {
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("the name of the model must not be null")));
+		                errmsg("the name of the model must not be null"),
+		                errhint("mmrd.models lists the names.")));
 	return text_to_cstring(PG_GETARG_TEXT_PP(0));
 }
 
@@ -108,8 +109,10 @@ static int32
 version_argument(FunctionCallInfo fcinfo)
 {
 	if (PG_ARGISNULL(1))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("the version must not be null")));
+		ereport(ERROR,
+		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		         errmsg("the version must not be null"),
+		         errhint("mmrd.versions lists the versions of each model.")));
 	return PG_GETARG_INT32(1);
 }
 
@@ -216,7 +219,8 @@ mmrd_rollback(PG_FUNCTION_ARGS)
 	if (!in_force(model_id, &now))
 		ereport(ERROR,
 		        (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-		         errmsg("no version of model \"%s\" is deployed", model)));
+		         errmsg("no version of model \"%s\" is deployed", model),
+		         errhint("Deploy one with mmrd_deploy().")));
 	if (!before(model_id, &now, &then))
 		ereport(
 		    ERROR,
@@ -299,13 +303,15 @@ mmrd_prune(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 		                errmsg("the number of versions to keep must not be "
-		                       "null")));
+		                       "null"),
+		                errhint("Leave it out to keep 5.")));
 	keep = PG_GETARG_INT32(1);
 	if (keep < 0)
 		ereport(ERROR,
 		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 		         errmsg("the number of versions to keep must not be negative"),
-		         errdetail("The value is %d.", keep)));
+		         errdetail("The value is %d.", keep),
+		         errhint("Leave it out to keep 5.")));
 	mmrd_pg_access_begin(&access);
 	dropped =
 	    mmrd_pg_model_prune(mmrd_pg_model_lock(model, access.user), keep);

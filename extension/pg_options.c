@@ -113,17 +113,21 @@ mmrd_pg_options_init(mmrd_pg_options *options)
 static void
 wrong_type(const option *o, const char *wanted)
 {
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-	                errmsg("option \"%s\" must be %s", o->name, wanted)));
+	ereport(ERROR,
+	        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+	         errmsg("option \"%s\" must be %s", o->name, wanted),
+	         errhint("The manual page of mmrd_train() lists the options.")));
 }
 
 static void
 out_of_range(const option *o, const char *found)
 {
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-	                errmsg("option \"%s\" is out of range", o->name),
-	                errdetail("The value is %s, it must be between %g and %g.",
-	                          found, o->min, o->max)));
+	ereport(ERROR,
+	        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+	         errmsg("option \"%s\" is out of range", o->name),
+	         errdetail("The value is %s, it must be between %g and %g.", found,
+	                   o->min, o->max),
+	         errhint("The manual page of mmrd_train() lists the options.")));
 }
 
 static Numeric

@@ -54,7 +54,9 @@ wrong(const char *key, const char *rule)
 {
 	ereport(ERROR,
 	        (errcode(ERRCODE_DATA_EXCEPTION), errmsg("\"%s\" is wrong", key),
-	         errdetail("It must be %s.", rule)));
+	         errdetail("It must be %s.", rule),
+	         errhint("Export the model again, or leave this entry out of the "
+	                 "metadata of the file.")));
 }
 
 static Datum

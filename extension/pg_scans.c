@@ -97,7 +97,8 @@ mmrd_pg_source_init(mmrd_pg_source *source, Oid relation, const char *rgb,
 
 	if (rgb == NULL)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("the column of the RGB images must be named")));
+		                errmsg("the column of the RGB images must be named"),
+		                errhint("Leave rgb out for a column called rgb.")));
 	if (aux == NULL && aux2 != NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 		                errmsg("aux2 is named and aux is not"),
@@ -107,16 +108,18 @@ mmrd_pg_source_init(mmrd_pg_source *source, Oid relation, const char *rgb,
 	if (rel == NULL)
 		ereport(ERROR,
 		        (errcode(ERRCODE_UNDEFINED_TABLE),
-		         errmsg("relation with OID %u does not exist", relation)));
+		         errmsg("relation with OID %u does not exist", relation),
+		         errhint("It may have been dropped meanwhile.")));
 	memset(source, 0, sizeof(*source));
 	source->relation = relation;
 	source->name = pstrdup(RelationGetRelationName(rel));
 	source->quoted = quote_qualified_identifier(
 	    get_namespace_name(RelationGetNamespace(rel)), source->name);
 	if (!can_be_read(rel->rd_rel->relkind))
-		ereport(ERROR,
-		        (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-		         errmsg("\"%s\" is not a table or view", source->name)));
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+		                errmsg("\"%s\" is not a table or view", source->name),
+		                errhint("Pass the name of a table, a partitioned "
+		                        "table, a foreign table or a view.")));
 
 	source->column[source->n_modalities++] = pstrdup(rgb);
 	if (aux != NULL)
@@ -219,9 +222,13 @@ mmrd_pg_scans_read(const mmrd_pg_source *source, const char *query,
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (list_length(pg_parse_query(query)) != 1)
-		ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
-		                errmsg("a condition is not one SQL expression"),
-		                errdetail("The query was: %s", query)));
+		ereport(
+		    ERROR,
+		    (errcode(ERRCODE_SYNTAX_ERROR),
+		     errmsg("a condition is not one SQL expression"),
+		     errdetail("The query was: %s", query),
+		     errhint(
+		         "Write what would follow WHERE, such as: split = 'train'.")));
 	plan = SPI_prepare(query, 0, NULL);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", query,

@@ -107,7 +107,8 @@ text_argument(FunctionCallInfo fcinfo, int n, const char *what)
 {
 	if (PG_ARGISNULL(n))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("%s must not be null", what)));
+		                errmsg("%s must not be null", what),
+		                errhint("Pass a value for it.")));
 	return text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
@@ -118,8 +119,12 @@ path_argument(FunctionCallInfo fcinfo, int n)
 
 	canonicalize_path(path);
 	if (!is_absolute_path(path))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
-		                errmsg("\"%s\" is not an absolute path", path)));
+		ereport(
+		    ERROR,
+		    (errcode(ERRCODE_INVALID_NAME),
+		     errmsg("\"%s\" is not an absolute path", path),
+		     errhint(
+		         "Start the path with a slash: it is a path of the server.")));
 	return path;
 }
 
@@ -140,8 +145,10 @@ read_categories(FunctionCallInfo fcinfo, int n, mmrd_dataset_options *options)
 	for (int i = 0; i < n_items; i++)
 	{
 		if (nulls[i])
-			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-			                errmsg("a category must not be null")));
+			ereport(ERROR,
+			        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			         errmsg("a category must not be null"),
+			         errhint("Leave the category out to load all of them.")));
 		names[i] = TextDatumGetCString(items[i]);
 	}
 	options->categories = names;

@@ -67,7 +67,9 @@ not_deployed(const char *model)
 	        (errcode(ERRCODE_UNDEFINED_OBJECT),
 	         errmsg("model \"%s\" does not exist or is not deployed", model),
 	         n > 0 ? errdetail("Deployed models are: %s.", list.data)
-	               : errdetail("No model is deployed.")));
+	               : errdetail("No model is deployed."),
+	         errhint("Train a model with mmrd_train(), or deploy a version "
+	                 "with mmrd_deploy().")));
 }
 
 mmrd_pg_version *
@@ -108,7 +110,9 @@ modality_mismatch(const mmrd_pg_version *version, const char *name, bool given)
 	                   version->options.config.n_aux == 0   ? "rgb"
 	                   : version->options.config.n_aux == 1 ? "rgb and aux"
 	                                                        : "rgb, aux and "
-	                                                          "aux2")));
+	                                                          "aux2"),
+	         errhint("Pass what the model was trained on; "
+	                 "mmrd.versions.modalities lists it.")));
 }
 
 void

@@ -56,7 +56,8 @@ mmrd_pg_server_file_path(FunctionCallInfo fcinfo, int n)
 
 	if (PG_ARGISNULL(n))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("the path of the file must not be null")));
+		                errmsg("the path of the file must not be null"),
+		                errhint("Pass an absolute path of the server.")));
 	path = text_to_cstring(PG_GETARG_TEXT_PP(n));
 	canonicalize_path(path);
 	return path;
@@ -74,19 +75,25 @@ mmrd_pg_server_file_read(const char *path, Size *n_bytes)
 
 	if (stat(path, &st) != 0)
 		ereport(ERROR, (errcode_for_file_access(),
-		                errmsg("could not open file \"%s\": %m", path)));
+		                errmsg("could not open file \"%s\": %m", path),
+		                errhint("The path is one of the server, and its user "
+		                        "must be able to read the file.")));
 	if (!S_ISREG(st.st_mode))
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-		                errmsg("\"%s\" is not a regular file", path)));
+		                errmsg("\"%s\" is not a regular file", path),
+		                errhint("Name a file, no folder or device.")));
 	if (st.st_size > MAX_FILE_BYTES)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 		                errmsg("file \"%s\" is too large", path),
 		                errdetail("It has %lld bytes, %d are allowed.",
-		                          (long long) st.st_size, MAX_FILE_BYTES)));
+		                          (long long) st.st_size, MAX_FILE_BYTES),
+		                errhint("Check that it is the file you mean.")));
 	file = AllocateFile(path, PG_BINARY_R);
 	if (file == NULL)
 		ereport(ERROR, (errcode_for_file_access(),
-		                errmsg("could not open file \"%s\": %m", path)));
+		                errmsg("could not open file \"%s\": %m", path),
+		                errhint("The path is one of the server, and its user "
+		                        "must be able to read the file.")));
 	bytes = MemoryContextAllocHuge(CurrentMemoryContext,
 	                               Max((Size) st.st_size, 1));
 	while (at < (Size) st.st_size)
@@ -97,7 +104,8 @@ mmrd_pg_server_file_read(const char *path, Size *n_bytes)
 		CHECK_FOR_INTERRUPTS();
 		if (ferror(file))
 			ereport(ERROR, (errcode_for_file_access(),
-			                errmsg("could not read file \"%s\": %m", path)));
+			                errmsg("could not read file \"%s\": %m", path),
+			                errhint("Check the disk that the file is on.")));
 		if (got == 0)
 			break; /* it has become shorter: the reader will say so */
 		at += got;
@@ -130,11 +138,16 @@ mmrd_pg_server_file_create(const char *path)
 	struct stat st;
 
 	if (!is_absolute_path(path))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
-		                errmsg("\"%s\" is not an absolute path", path)));
+		ereport(
+		    ERROR,
+		    (errcode(ERRCODE_INVALID_NAME),
+		     errmsg("\"%s\" is not an absolute path", path),
+		     errhint(
+		         "Start the path with a slash: it is a path of the server.")));
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-		                errmsg("\"%s\" is not a regular file", path)));
+		                errmsg("\"%s\" is not a regular file", path),
+		                errhint("Name a file, no folder or device.")));
 	file->path = pstrdup(path);
 	file->first_name = psprintf("%s.%d.tmp", path, MyProcPid);
 	file->unfinished = mmrd_pg_own(CurrentMemoryContext, remove_file);
@@ -143,7 +156,9 @@ mmrd_pg_server_file_create(const char *path)
 	                                 S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH);
 	if (file->fd < 0)
 		ereport(ERROR, (errcode_for_file_access(),
-		                errmsg("could not create file \"%s\": %m", path)));
+		                errmsg("could not create file \"%s\": %m", path),
+		                errhint("The folder must exist, and the user of the "
+		                        "server must be able to write to it.")));
 	file->unfinished->object = file->first_name;
 	return file;
 }
@@ -170,7 +185,8 @@ mmrd_pg_server_file_write(mmrd_pg_server_file *file, const void *bytes,
 				errno = ENOSPC; /* as elsewhere in the server */
 			ereport(ERROR,
 			        (errcode_for_file_access(),
-			         errmsg("could not write file \"%s\": %m", file->path)));
+			         errmsg("could not write file \"%s\": %m", file->path),
+			         errhint("Check that there is free space on this disk.")));
 		}
 		at += n;
 		n_bytes -= (Size) n;
@@ -184,7 +200,8 @@ mmrd_pg_server_file_finish(mmrd_pg_server_file *file)
 	if (CloseTransientFile(file->fd) != 0)
 		ereport(ERROR,
 		        (errcode_for_file_access(),
-		         errmsg("could not close file \"%s\": %m", file->first_name)));
+		         errmsg("could not close file \"%s\": %m", file->first_name),
+		         errhint("Check that there is free space on this disk.")));
 	/* to disk, and only then in place of what was there */
 	durable_rename(file->first_name, file->path, ERROR);
 	file->unfinished->object = NULL;

@@ -165,7 +165,8 @@ mmrd_pg_spool_get(mmrd_pg_spool *spool, int number, void *buffer)
 			ereport(ERROR,
 			        (errcode_for_file_access(),
 			         got < 0 ? errmsg("could not read temporary file: %m")
-			                 : errmsg("temporary file is too short")));
+			                 : errmsg("temporary file is too short"),
+			         errhint("Check the disk that temp_tablespaces is on.")));
 		done += n;
 	}
 	return buffer;

@@ -226,9 +226,11 @@ mmrd_pg_teacher_lock(const mmrd_pg_teacher *teacher)
 	Datum values[] = {Int32GetDatum(teacher->id)};
 
 	if (mmrd_pg_run(&lock_teacher, values, NULL) == 0)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-		                errmsg("teacher \"%s\" was dropped by another session",
-		                       teacher->name)));
+		ereport(ERROR,
+		        (errcode(ERRCODE_UNDEFINED_OBJECT),
+		         errmsg("teacher \"%s\" was dropped by another session",
+		                teacher->name),
+		         errhint("mmrd.teachers lists the teachers that are there.")));
 }
 
 int32
@@ -258,21 +260,23 @@ mmrd_pg_teacher_drop(const char *name)
 	if (teacher.builtin)
 		ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 		                errmsg("teacher \"%s\" cannot be dropped", name),
-		                errdetail("It ships with the extension.")));
+		                errdetail("It ships with the extension."),
+		                errhint("It takes no place in the tables of mmrd.")));
 	values[0] = Int32GetDatum(teacher.id);
 	if (mmrd_pg_run(&find_teacher_user, values, NULL) > 0)
 	{
 		char *model = mmrd_pg_field_text(0, 1, CurrentMemoryContext);
 		bool isnull;
 
-		ereport(
-		    ERROR,
-		    (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-		     errmsg("teacher \"%s\" cannot be dropped while a model uses "
-		            "it",
-		            name),
-		     errdetail("Model \"%s\" version %d was trained with it.", model,
-		               DatumGetInt32(mmrd_pg_field(0, 2, &isnull)))));
+		ereport(ERROR,
+		        (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+		         errmsg("teacher \"%s\" cannot be dropped while a model uses "
+		                "it",
+		                name),
+		         errdetail("Model \"%s\" version %d was trained with it.",
+		                   model, DatumGetInt32(mmrd_pg_field(0, 2, &isnull))),
+		         errhint("Drop the versions that use it first, with "
+		                 "mmrd_drop_version() or mmrd_drop_model().")));
 	}
 	mmrd_pg_run(&delete_teacher, values, NULL);
 	return true;
@@ -421,12 +425,15 @@ mmrd_pg_model_check_name(const char *name)
 {
 	if (name[0] == '\0')
 		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
-		                errmsg("the name of a model must not be empty")));
+		                errmsg("the name of a model must not be empty"),
+		                errhint("Choose a name, or leave it out for the name "
+		                        "of the table.")));
 	if (strlen(name) > MAX_NAME_BYTES)
 		ereport(ERROR, (errcode(ERRCODE_NAME_TOO_LONG),
 		                errmsg("the name of the model is too long"),
 		                errdetail("It has %zu bytes, %d are allowed.",
-		                          strlen(name), MAX_NAME_BYTES)));
+		                          strlen(name), MAX_NAME_BYTES),
+		                errhint("Choose a shorter name.")));
 }
 
 int32
@@ -544,7 +551,8 @@ mmrd_pg_calibration_store(int64 version, const char *method, float fpr,
 	if (mmrd_pg_run(&insert_calibration, values, NULL) != 1)
 		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 		                errmsg("the version was dropped by another "
-		                       "session")));
+		                       "session"),
+		                errhint("Run the statement again.")));
 }
 
 void

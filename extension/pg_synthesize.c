@@ -36,13 +36,15 @@ read_plan(FunctionCallInfo fcinfo)
 	if (p->n < 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 		                errmsg("the number of scans must not be negative"),
-		                errdetail("The value is %d.", p->n)));
+		                errdetail("The value is %d.", p->n),
+		                errhint("Ask for one or more.")));
 	if (!(p->anomalous_share >= 0 && p->anomalous_share <= 1))
 		ereport(ERROR,
 		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 		         errmsg("anomalous_share is out of range"),
 		         errdetail("The value is %g, it must be between 0 and 1.",
-		                   p->anomalous_share)));
+		                   p->anomalous_share),
+		         errhint("0.2 makes every fifth scan defective.")));
 	if (get_call_result_type(fcinfo, NULL, &p->desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	p->desc = BlessTupleDesc(p->desc);

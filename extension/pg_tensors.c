@@ -297,7 +297,9 @@ damaged(const char *name, const char *why)
 {
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 	                errmsg("tensor \"%s\" is damaged in mmrd.tensors", name),
-	                errdetail("%s", why)));
+	                errdetail("%s", why),
+	                errhint("Restore the table from a backup, or import the "
+	                        "model or teacher again.")));
 }
 
 /* The first part's row says what the whole tensor is. */

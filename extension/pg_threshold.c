@@ -82,7 +82,8 @@ fpr_argument(FunctionCallInfo fcinfo, int n)
 
 	if (PG_ARGISNULL(n))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("fpr must not be null")));
+		                errmsg("fpr must not be null"),
+		                errhint("Leave it out for 0.01.")));
 	text = DatumGetCString(DirectFunctionCall1(float4out, PG_GETARG_DATUM(n)));
 	fpr = strtod(text, NULL);
 	if (!(fpr >= MIN_FPR && fpr <= MAX_FPR))
@@ -90,7 +91,9 @@ fpr_argument(FunctionCallInfo fcinfo, int n)
 		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 		         errmsg("fpr is out of range"),
 		         errdetail("The value is %s, it must be between %g and %g.",
-		                   text, MIN_FPR, MAX_FPR)));
+		                   text, MIN_FPR, MAX_FPR),
+		         errhint("0.01 tolerates one false alarm in a hundred good "
+		                 "products.")));
 	return fpr;
 }
 
@@ -106,8 +109,11 @@ begin(FunctionCallInfo fcinfo, calibrator *c)
 	const char *aux2 = name_or_null(fcinfo, 4);
 
 	if (PG_ARGISNULL(1))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("the source of the scans must be named")));
+		ereport(
+		    ERROR,
+		    (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		     errmsg("the source of the scans must be named"),
+		     errhint("Pass the name of a table or view, such as 'scans'.")));
 	c->fpr = fpr_argument(fcinfo, 7);
 	c->version = mmrd_pg_version_wanted(model, CurrentMemoryContext);
 	mmrd_pg_source_init(&c->source, PG_GETARG_OID(1), name_or_null(fcinfo, 2),

@@ -117,8 +117,11 @@ mmrd_pg_request_read(FunctionCallInfo fcinfo, mmrd_pg_request *r)
 		mmrd_pg_options_parse(PG_GETARG_JSONB_P(7), &r->options);
 	colour_only = r->options.method == MMRD_PG_METHOD_RD;
 	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("the source of the scans must be named")));
+		ereport(
+		    ERROR,
+		    (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		     errmsg("the source of the scans must be named"),
+		     errhint("Pass the name of a table or view, such as 'scans'.")));
 	mmrd_pg_source_init(&r->source, PG_GETARG_OID(0), name_or_null(fcinfo, 2),
 	                    colour_only ? NULL : name_or_null(fcinfo, 3),
 	                    colour_only ? NULL : name_or_null(fcinfo, 4));
@@ -271,7 +274,8 @@ read_training_scans(mmrd_pg_request *r, Size memory_bytes, mmrd_pg_material *m)
 		no_scans(r, "to train on", r->filter, m->skipped);
 	if (m->n > INT_MAX / 2)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-		                errmsg("\"%s\" has too many scans", r->source.name)));
+		                errmsg("\"%s\" has too many scans", r->source.name),
+		                errhint("Select fewer with the argument filter.")));
 	mmrd_pg_scans_report_skipped(&r->source, m->skipped);
 	mmrd_pg_tables_report(&c.tables, NOTICE);
 	hash_digests(&digests, m->sha256);
@@ -313,7 +317,9 @@ read_validation_scans(mmrd_pg_request *r, mmrd_pg_material *m)
 		         errmsg("\"%s\" has no labelled scans for validation",
 		                r->source.name),
 		         errdetail("In each of the %lld rows found, \"%s\" is NULL.",
-		                   (long long) n, r->options.label)));
+		                   (long long) n, r->options.label),
+		         errhint("Name validation scans of both kinds, or leave the "
+		                 "option label out.")));
 	mmrd_pg_scans_report_skipped(&r->source, skipped);
 	mmrd_pg_tables_report(&c.tables, NOTICE);
 	if (c.n_unlabelled > 0)

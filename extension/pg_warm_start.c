@@ -9,8 +9,39 @@
 #include "postgres.h"
 
 #include "extension/pg_access.h"
+#include "extension/pg_options.h"
 #include "extension/pg_store.h"
 #include "extension/pg_train.h"
+
+/*
+ * What the student learned from a kind of scan is no start for another kind.
+ * So "auto" is here what that version's training found.
+ */
+static void
+take_kinds(const mmrd_pg_version *version, mmrd_pg_request *r)
+{
+	for (int i = 0; i < r->options.config.n_aux; i++)
+	{
+		const int was = version->options.aux_kind[i];
+		int *is = &r->options.aux_kind[i];
+
+		if (*is != MMRD_PG_KIND_AUTO && *is != was)
+			ereport(ERROR,
+			        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			         errmsg("model \"%s\" cannot be started from its version "
+			                "%d",
+			                r->model, version->version),
+			         errdetail("That one learned from \"%s\" of kind %s, this "
+			                   "one is to learn from kind %s.",
+			                   r->source.column[1 + i],
+			                   mmrd_input_kind_name(was - MMRD_PG_KIND_FIRST),
+			                   mmrd_input_kind_name(*is - MMRD_PG_KIND_FIRST)),
+			         errhint("Leave the kind out, or train without the option "
+			                 "warm_start.")));
+		*is = was;
+		r->options.aux_strict[i] = version->options.aux_strict[i];
+	}
+}
 
 void
 mmrd_pg_request_find_warm(mmrd_pg_request *r)
@@ -37,7 +68,9 @@ mmrd_pg_request_find_warm(mmrd_pg_request *r)
 		                r->model, version.version),
 		         errdetail("That one learned from teacher \"%s\", this one "
 		                   "is to learn from \"%s\".",
-		                   version.teacher.name, r->teacher.name)));
+		                   version.teacher.name, r->teacher.name),
+		         errhint("Name the same teacher, or train without the option "
+		                 "warm_start.")));
 	version.options.config.input_size = r->options.config.input_size;
 	if (memcmp(&version.options.config, &r->options.config,
 	           sizeof(mmrd_config)) != 0)
@@ -49,6 +82,7 @@ mmrd_pg_request_find_warm(mmrd_pg_request *r)
 		         errhint("The auxiliary columns and the options prototypes, "
 		                 "fusion, interaction and prior_at must be as they "
 		                 "were.")));
+	take_kinds(&version, r);
 	r->warm_version = version.id;
 }
 

@@ -330,13 +330,21 @@ checkpoint_is_due(const worker *w, int epoch, int epochs)
 static void
 save_checkpoint(worker *w, int epoch)
 {
-	instr_time start;
-
-	INSTR_TIME_SET_CURRENT(start);
 	show(w, "saving a checkpoint");
 	mmrd_pg_checkpoint_save(w->id, epoch, w->trainer);
+}
+
+/* It is on disk: what it took, its commit included. */
+static void
+checkpoint_saved(worker *w, int epoch, instr_time start)
+{
 	w->checkpoint_seconds = seconds_since(start);
 	INSTR_TIME_SET_CURRENT(w->last_checkpoint);
+	ereport(LOG, (errmsg("training job %lld saved %zu MB after epoch %d, "
+	                     "in %.1f s",
+	                     (long long) w->id,
+	                     mmrd_trainer_state_bytes(w->trainer) >> 20, epoch,
+	                     w->checkpoint_seconds)));
 }
 
 static void
@@ -348,8 +356,10 @@ epoch_done(void *context, int epoch, int epochs, const mmrd_losses *mean,
 	const bool checkpoint = checkpoint_is_due(w, epoch, epochs);
 	MemoryContext caller = CurrentMemoryContext;
 	mmrd_pg_access access;
+	instr_time start;
 	char *text;
 
+	INSTR_TIME_SET_CURRENT(start);
 	begin(w);
 	mmrd_pg_access_begin(&access);
 	mmrd_pg_epoch_insert(w->id, epoch, mean, seconds);
@@ -357,6 +367,8 @@ epoch_done(void *context, int epoch, int epochs, const mmrd_losses *mean,
 		save_checkpoint(w, epoch);
 	mmrd_pg_access_end(&access);
 	commit(w);
+	if (checkpoint)
+		checkpoint_saved(w, epoch, start);
 	read_settings_again();
 	start_threads(w);
 	text = psprintf("epoch %d of %d done, loss %.4f, %.0f s left", epoch,

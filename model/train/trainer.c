@@ -162,11 +162,13 @@ check_options(const mmrd_config *config, const mmrd_train_options *options,
 		{
 			mmrd_fail(err, MMRD_INVALID_ARGUMENT,
 			          "too few scans for the prototypes of stage %d", i + 1);
-			return mmrd_detail(err,
-			                   "%d prototypes were asked for, the scans have "
-			                   "%lld positions.",
-			                   config->prototypes[i],
-			                   (long long) side * side * n_scans);
+			mmrd_detail(err,
+			            "%d prototypes were asked for, the scans have %lld "
+			            "positions.",
+			            config->prototypes[i],
+			            (long long) side * side * n_scans);
+			return mmrd_hint(err, "Use more scans, a larger input_size or "
+			                      "fewer prototypes.");
 		}
 	}
 	return MMRD_OK;

@@ -55,6 +55,8 @@ WHERE w.job = :warm AND w.epoch = 1 AND f.job = :job AND f.epoch = 2;
 -- of another shape
 SELECT mmrd_train_start('scans', 'made',
 	options => '{"epochs": 1, "input_size": 64, "prototypes": [2, 1, 1], "warm_start": true}');
+SELECT mmrd_train_start('scans', 'made',
+	options => '{"epochs": 1, "input_size": 64, "prototypes": [1, 1, 1], "warm_start": true, "aux_kind": "depth"}');
 SELECT mmrd_train_start('scans', 'made', aux => NULL,
 	options => '{"epochs": 1, "input_size": 64, "prototypes": [1, 1, 1], "warm_start": true}');
 
