@@ -258,8 +258,9 @@ build/fuzz/%.o: %.c Makefile
 		-Wno-unknown-pragmas -I. -c -o $@ $<
 build/fuzz/%: build/fuzz/tests/fuzz/%.o $(FUZZ_CORE:%=build/fuzz/%)
 	$(CLANG) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(filter-out -fopenmp,$(CORE_LIBS))
-fuzz: $(FUZZ_NAMES:%=build/fuzz/%) ## each decoder fuzzed; FUZZ_SECONDS=20
-	@scripts/run-fuzz $(FUZZ_SECONDS) $^
+fuzz: all $(FUZZ_NAMES:%=build/fuzz/%) ## each decoder fuzzed; FUZZ_SECONDS=20
+	@scripts/run-fuzz $(FUZZ_SECONDS) $(filter build/fuzz/%,$^)
+	@scripts/run-fuzz-models $(FUZZ_SECONDS)
 
 dist: ## the release archive, from the last commit
 	@mkdir -p build

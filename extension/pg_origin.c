@@ -60,9 +60,13 @@ wrong(const char *key, const char *rule)
 }
 
 static Datum
-parse(const char *text)
+parse(const char *key, const char *text)
 {
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+	const Datum json = DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+
+	if (!JB_ROOT_IS_OBJECT(DatumGetJsonbP(json)))
+		wrong(key, "a JSON object");
+	return json;
 }
 
 static float
@@ -77,7 +81,7 @@ field_float(int number)
 static void
 training(const char *text, MemoryContext owner, mmrd_pg_origin *out)
 {
-	Datum values[] = {parse(text)};
+	Datum values[] = {parse(MMRD_MODEL_FILE_TRAINING, text)};
 	MemoryContext before;
 	Datum field;
 	bool isnull;
@@ -142,7 +146,7 @@ read_scores(Datum value, MemoryContext owner, mmrd_pg_origin *out)
 static void
 calibration(const char *text, MemoryContext owner, mmrd_pg_origin *out)
 {
-	Datum values[] = {parse(text)};
+	Datum values[] = {parse(MMRD_MODEL_FILE_CALIBRATION, text)};
 	Datum field;
 	bool isnull;
 
