@@ -251,6 +251,7 @@ check_key(const request *r)
 		                       quote_identifier(r->key))
 		             : errhint("CREATE UNIQUE INDEX ON %s (%s).",
 		                       r->source.quoted, quote_identifier(r->key))));
+	mmrd_pg_key_check(type);
 	if (!OidIsValid(
 	        lookup_type_cache(getBaseType(type), TYPECACHE_EQ_OPR)->eq_opr))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
@@ -311,6 +312,24 @@ run_as_caller(const char *sql)
 		elog(ERROR, "could not run \"%s\": %s", sql,
 		     SPI_result_code_string(result));
 	SPI_finish();
+}
+
+/* A partition has copies of its parent's triggers, and they stay. */
+static void
+check_whole(Relation rel)
+{
+	mmrd_pg_columns columns;
+
+	if (!mmrd_pg_relation_columns(rel, &columns) ||
+	    columns.source == RelationGetRelid(rel))
+		return;
+	ereport(ERROR,
+	        (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+	         errmsg("table \"%s\" is a partition of an attached table",
+	                RelationGetRelationName(rel)),
+	         errdetail("\"%s\" is attached, and all of its partitions with "
+	                   "it.",
+	                   get_rel_name(columns.source))));
 }
 
 static void
@@ -415,6 +434,7 @@ mmrd_attach(PG_FUNCTION_ARGS)
 	/* What DROP TRIGGER takes; others may read meanwhile no more. */
 	r.rel = table_open(r.source.relation, AccessExclusiveLock);
 	check_table(&r);
+	check_whole(r.rel);
 	check_key(&r);
 	check_distinct(&r);
 	check_model(&r);
@@ -495,6 +515,7 @@ mmrd_detach(PG_FUNCTION_ARGS)
 	values[0] = PG_GETARG_DATUM(0);
 	rel = relation_open(PG_GETARG_OID(0), AccessExclusiveLock);
 	mmrd_pg_check_owner(rel, "detach it");
+	check_whole(rel);
 	check_attached(rel, is_attached(rel) ||
 	                        mmrd_pg_relation_columns(rel, &columns));
 	quoted = quote_qualified_identifier(

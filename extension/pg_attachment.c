@@ -77,20 +77,6 @@ mmrd_pg_trigger_columns(const Trigger *trigger, mmrd_pg_columns *out)
 		not_ours(trigger);
 }
 
-bool
-mmrd_pg_relation_columns(Relation rel, mmrd_pg_columns *out)
-{
-	const TriggerDesc *triggers = rel->trigdesc;
-
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-		if (strcmp(triggers->triggers[i].tgname, MMRD_PG_SCAN_TRIGGER) == 0)
-		{
-			mmrd_pg_trigger_columns(&triggers->triggers[i], out);
-			return true;
-		}
-	return false;
-}
-
 /* The relation and the parent of a trigger, of which it may be a copy. */
 static Oid
 look_up_trigger(Relation pg_trigger, Oid trigger, Oid *parent)
@@ -114,19 +100,34 @@ look_up_trigger(Relation pg_trigger, Oid trigger, Oid *parent)
 }
 
 Oid
-mmrd_pg_trigger_source(const TriggerData *data)
+mmrd_pg_trigger_source(Relation rel, Oid trigger)
 {
-	Oid source = RelationGetRelid(data->tg_relation);
-	Oid trigger = data->tg_trigger->tgoid;
+	Oid source = RelationGetRelid(rel);
 	Relation pg_trigger;
 
-	if (!data->tg_relation->rd_rel->relispartition)
+	if (!rel->rd_rel->relispartition)
 		return source;
 	pg_trigger = table_open(TriggerRelationId, AccessShareLock);
 	while (OidIsValid(trigger))
 		source = look_up_trigger(pg_trigger, trigger, &trigger);
 	table_close(pg_trigger, AccessShareLock);
 	return source;
+}
+
+bool
+mmrd_pg_relation_columns(Relation rel, mmrd_pg_columns *out)
+{
+	const TriggerDesc *triggers = rel->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		if (strcmp(triggers->triggers[i].tgname, MMRD_PG_SCAN_TRIGGER) == 0)
+		{
+			mmrd_pg_trigger_columns(&triggers->triggers[i], out);
+			out->source =
+			    mmrd_pg_trigger_source(rel, triggers->triggers[i].tgoid);
+			return true;
+		}
+	return false;
 }
 
 /* ---- the row ---- */
@@ -258,7 +259,7 @@ unsettle(int level)
 
 /*
  * Never a cast, and never a domain: those may run functions that somebody
- * wrote, and this may run as somebody else.
+ * wrote, and here they would run as whoever scores.
  */
 char *
 mmrd_pg_key_text(Oid type, Datum value)
@@ -272,18 +273,49 @@ mmrd_pg_key_text(Oid type, Datum value)
 	getTypeOutputInfo(base, &output, &is_varlena);
 	text = OidOutputFunctionCall(output, value);
 	unsettle(level);
+	if (base == BPCHAROID) /* as text, it has no padding */
+		text[bpchartruelen(text, strlen(text))] = '\0';
 	return text;
+}
+
+/* Is this, in its turn, made of a type that somebody wrote conditions for? */
+static bool
+is_open(Oid part)
+{
+	const char kind = get_typtype(part);
+
+	return kind != TYPTYPE_BASE && kind != TYPTYPE_ENUM;
+}
+
+void
+mmrd_pg_key_check(Oid type)
+{
+	const Oid base = getBaseType(type);
+	const Oid element = get_element_type(base);
+	const Oid bound = get_range_subtype(base);
+
+	if (OidIsValid(bound)
+	        ? !is_open(bound)
+	        : !is_open(base) && !(OidIsValid(element) && is_open(element)))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+	                errmsg("type %s cannot be a key", format_type_be(type)),
+	                errdetail("Reading values of a composite type, or of a "
+	                          "domain within another type, can run functions "
+	                          "of whoever made it.")));
 }
 
 Datum
 mmrd_pg_key_value(Oid type, const char *text)
 {
 	const Oid base = getBaseType(type);
-	const int level = settle(base);
 	Oid input;
 	Oid parameter;
 	Datum value;
+	int level;
 
+	mmrd_pg_key_check(type);
+	level = settle(base);
 	getTypeInputInfo(base, &input, &parameter);
 	value = OidInputFunctionCall(input, pstrdup(text), parameter, -1);
 	unsettle(level);

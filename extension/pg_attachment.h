@@ -35,6 +35,7 @@ typedef struct mmrd_pg_columns
 	int n_modalities;
 	AttrNumber modality[MMRD_MAX_MODALITIES];
 	AttrNumber model; /* 0: none */
+	Oid source;       /* by mmrd_pg_relation_columns(): what was attached */
 } mmrd_pg_columns;
 
 /* What the row says, apart from the columns. */
@@ -61,10 +62,10 @@ extern void mmrd_pg_trigger_columns(const Trigger *trigger,
 extern bool mmrd_pg_relation_columns(Relation rel, mmrd_pg_columns *out);
 
 /*
- * Which relation was attached, when this trigger of it, or of a partition of
- * it, is called.
+ * Which relation was attached, given a trigger of it, or of a partition of
+ * it.
  */
-extern Oid mmrd_pg_trigger_source(const TriggerData *data);
+extern Oid mmrd_pg_trigger_source(Relation rel, Oid trigger);
 
 /*
  * The attachment of a relation, in the memory of owner; false: there is none.
@@ -91,7 +92,10 @@ extern void mmrd_pg_check_owner(Relation rel, const char *what);
  */
 extern char *mmrd_pg_key_text(Oid type, Datum value);
 
-/* And back; a value of the type's base type. */
+/* Throw where values of this type cannot be keys. */
+extern void mmrd_pg_key_check(Oid type);
+
+/* From the text back to a value of the type's base type. */
 extern Datum mmrd_pg_key_value(Oid type, const char *text);
 
 enum

@@ -301,7 +301,8 @@ begin(FunctionCallInfo fcinfo, change *c)
 
 	memset(c, 0, sizeof(*c));
 	c->data = data;
-	c->source = mmrd_pg_trigger_source(data);
+	c->source =
+	    mmrd_pg_trigger_source(data->tg_relation, data->tg_trigger->tgoid);
 	mmrd_pg_trigger_columns(data->tg_trigger, &c->columns);
 	if (!TRIGGER_FIRED_BY_INSERT(data->tg_event))
 		c->before = data->tg_trigtuple;
