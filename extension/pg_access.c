@@ -15,11 +15,13 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 
 static Oid
 extension_owner(void)
@@ -67,6 +69,20 @@ mmrd_pg_access_end(mmrd_pg_access *access)
 	SetUserIdAndSecContext(access->user, access->security);
 	SPI_finish();
 	MemoryContextSwitchTo(access->caller);
+}
+
+Oid
+mmrd_pg_own_relation(const char *name)
+{
+	const Oid schema = get_namespace_oid("mmrd", true);
+	const Oid relation =
+	    OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+
+	if (!OidIsValid(relation))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+		                errmsg("relation \"mmrd.%s\" does not exist", name),
+		                errhint("Run ALTER EXTENSION mmrd UPDATE.")));
+	return relation;
 }
 
 static void

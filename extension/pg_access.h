@@ -37,6 +37,9 @@ typedef struct mmrd_pg_access
 extern void mmrd_pg_access_begin(mmrd_pg_access *access);
 extern void mmrd_pg_access_end(mmrd_pg_access *access);
 
+/* The OID of mmrd.name; needs no access, and looks nothing else up. */
+extern Oid mmrd_pg_own_relation(const char *name);
+
 /* A statement that is planned once in a session and kept. */
 typedef struct mmrd_pg_statement
 {

@@ -16,13 +16,10 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "extension/pg_access.h"
-#include "extension/pg_cache.h"
+#include "extension/pg_finding.h"
 #include "extension/pg_input.h"
-#include "extension/pg_map.h"
 #include "extension/pg_settings.h"
 #include "extension/pg_threads.h"
-#include "model/score/calibration.h"
-#include "model/score/regions.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -73,14 +70,12 @@ not_deployed(const char *model)
 }
 
 mmrd_pg_version *
-mmrd_pg_version_wanted(const char *model, MemoryContext owner)
+mmrd_pg_version_for(const char *model, Oid user, MemoryContext owner)
 {
 	mmrd_pg_version *version =
 	    MemoryContextAllocZero(owner, sizeof(mmrd_pg_version));
 	mmrd_pg_access access;
 
-	if (model == NULL && mmrd_pg_setting_model[0] != '\0')
-		model = mmrd_pg_setting_model;
 	mmrd_pg_access_begin(&access);
 	if (model == NULL)
 	{
@@ -91,10 +86,18 @@ mmrd_pg_version_wanted(const char *model, MemoryContext owner)
 			no_model();
 		model = names[0];
 	}
-	if (!mmrd_pg_version_deployed(model, access.user, owner, version))
+	if (!mmrd_pg_version_deployed(model, user, owner, version))
 		not_deployed(model);
 	mmrd_pg_access_end(&access);
 	return version;
+}
+
+mmrd_pg_version *
+mmrd_pg_version_wanted(const char *model, MemoryContext owner)
+{
+	if (model == NULL && mmrd_pg_setting_model[0] != '\0')
+		model = mmrd_pg_setting_model;
+	return mmrd_pg_version_for(model, GetUserId(), owner);
 }
 
 static void
@@ -334,18 +337,10 @@ resolve(statement_state *state, const char *model)
 
 /* ---- one scan ---- */
 
-/* May it give NULL instead, when mmrd.on_bad_image says so? */
-static bool
-is_images_fault(mmrd_status st)
-{
-	return st == MMRD_CORRUPT_DATA || st == MMRD_UNSUPPORTED ||
-	       st == MMRD_LIMIT_EXCEEDED || st == MMRD_INVALID_ARGUMENT;
-}
-
 static void
 bad_image(mmrd_error *err, int m)
 {
-	if (err->hint[0] == '\0' && is_images_fault(err->status))
+	if (err->hint[0] == '\0' && mmrd_pg_is_scans_fault(err->status))
 		mmrd_hint(err,
 		          "Set mmrd.on_bad_image to 'null' to get NULL for a scan "
 		          "that cannot be read.");
@@ -353,21 +348,12 @@ bad_image(mmrd_error *err, int m)
 	    err, psprintf("argument %s of a score", mmrd_modality_name(m)));
 }
 
-typedef struct scored
-{
-	const mmrd_pg_version *version;
-	mmrd_pg_engine *engine; /* its map is this scan's */
-	float score;
-	int32 width; /* of the RGB image, pixels */
-	int32 height;
-} scored;
-
 /*
  * Score the call's scan.  False when it gives NULL: no image, or an
  * unreadable one.  Arguments: rgb, aux, model, aux2.
  */
 static bool
-score_call(FunctionCallInfo fcinfo, scored *out)
+score_call(FunctionCallInfo fcinfo, mmrd_pg_scored *out)
 {
 	static const int argument[MMRD_MAX_MODALITIES] = {0, 1, 3};
 	statement_state *state = get_state(fcinfo);
@@ -385,35 +371,31 @@ score_call(FunctionCallInfo fcinfo, scored *out)
 	out->version = resolve(state, model);
 	mmrd_pg_check_modalities(out->version, !PG_ARGISNULL(1), !PG_ARGISNULL(3));
 	mmrd_pg_threads_begin(mmrd_pg_setting_threads, fcinfo->flinfo->fn_mcxt);
-	out->engine = mmrd_pg_cache_get(out->version);
 	n = 1 + out->version->options.config.n_aux;
 
 	/* All of them before the threads start: detoasting may throw. */
 	for (int m = 0; m < n; m++)
 		bytes[m] = PG_GETARG_VARLENA_PP(argument[m]);
-	st = mmrd_pg_inputs_prepare(&out->version->options, bytes,
-	                            out->engine->input, &prepared, &err);
+	st = mmrd_pg_scan_score(out->version, bytes, out, &prepared, &err);
 	for (int m = 0; m < n; m++)
 		PG_FREE_IF_COPY((void *) bytes[m], argument[m]);
 	if (st != MMRD_OK)
 	{
+		/* May it give NULL instead? */
 		if (mmrd_pg_setting_on_bad_image == MMRD_PG_BAD_IMAGE_ERROR ||
-		    !is_images_fault(st))
+		    !mmrd_pg_is_scans_fault(st))
 			bad_image(&err, prepared.failed);
 		count_bad(state, &err);
 		return false;
 	}
 	count_tables(state, &prepared);
-	out->width = prepared.image[0].width;
-	out->height = prepared.image[0].height;
-	MMRD_PG_CHECK(mmrd_pg_engine_run(out->engine, &out->score, &err), &err);
 	return true;
 }
 
 Datum
 mmrd_score(PG_FUNCTION_ARGS)
 {
-	scored s;
+	mmrd_pg_scored s;
 
 	if (!score_call(fcinfo, &s))
 		PG_RETURN_NULL();
@@ -422,80 +404,32 @@ mmrd_score(PG_FUNCTION_ARGS)
 
 /* ---- mmrd_inspect ---- */
 
-static mmrd_map_view
-view_of(const scored *s)
-{
-	const mmrd_pg_options *options = &s->version->options;
-	mmrd_map_view view;
-
-	view.info =
-	    mmrd_map_info_whole(options->config.input_size,
-	                        options->config.input_size, s->height, s->width);
-	if (options->has_roi)
-	{
-		view.info.roi_x = options->roi[0];
-		view.info.roi_y = options->roi[1];
-		view.info.roi_width = options->roi[2];
-		view.info.roi_height = options->roi[3];
-	}
-	view.info.has_threshold = s->version->calibrated;
-	view.info.threshold = s->version->pixel_threshold;
-	view.values = s->engine->map;
-	return view;
-}
-
-static void
-free_regions(void *arg)
-{
-	mmrd_regions_clear(arg);
-}
-
-static int32
-count_regions(const mmrd_map_view *view, float threshold)
-{
-	mmrd_regions *regions = palloc0(sizeof(mmrd_regions));
-	mmrd_pg_owned *owned = mmrd_pg_own(CurrentMemoryContext, free_regions);
-	mmrd_error err = {0};
-	int32 n;
-
-	owned->object = regions;
-	MMRD_PG_CHECK(mmrd_regions_find(view, threshold, regions, &err), &err);
-	n = regions->n;
-	mmrd_pg_release(owned);
-	return n;
-}
-
 Datum
 mmrd_inspect(PG_FUNCTION_ARGS)
 {
 	TupleDesc desc;
 	Datum values[9];
 	bool nulls[9] = {false};
-	const mmrd_pg_version *v;
-	mmrd_map_view view;
-	scored s;
+	mmrd_pg_finding f;
+	mmrd_pg_scored s;
 
 	if (!score_call(fcinfo, &s))
 		PG_RETURN_NULL();
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	desc = BlessTupleDesc(desc);
-	v = s.version;
-	view = view_of(&s);
+	mmrd_pg_finding_of(&s, &f);
 
-	values[0] = Float4GetDatum(s.score);
-	values[1] = Float4GetDatum(mmrd_score_normalized(
-	    s.score, v->threshold, v->score_min, v->score_max));
-	values[2] = BoolGetDatum(s.score > v->threshold);
-	values[3] = Float4GetDatum(v->threshold);
-	values[4] = Float4GetDatum((float) mmrd_map_share_above(
-	    s.engine->map, s.engine->map_count, v->pixel_threshold));
-	values[5] = Int32GetDatum(
-	    v->calibrated ? count_regions(&view, v->pixel_threshold) : 0);
+	values[0] = Float4GetDatum(f.score);
+	values[1] = Float4GetDatum(f.normalized);
+	values[2] = BoolGetDatum(f.anomalous);
+	values[3] = Float4GetDatum(f.threshold);
+	values[4] = Float4GetDatum(f.area);
+	values[5] = Int32GetDatum(f.regions);
 	for (int i = 1; i <= 5; i++)
-		nulls[i] = !v->calibrated;
-	values[6] = CStringGetTextDatum(v->model);
-	values[7] = Int32GetDatum(v->version);
-	values[8] = PointerGetDatum(mmrd_pg_map_encode(&view));
+		nulls[i] = !f.calibrated;
+	values[6] = CStringGetTextDatum(s.version->model);
+	values[7] = Int32GetDatum(s.version->version);
+	values[8] = PointerGetDatum(mmrd_pg_finding_map(&s));
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }

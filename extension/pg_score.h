@@ -15,6 +15,13 @@
 extern mmrd_pg_version *mmrd_pg_version_wanted(const char *model,
                                                MemoryContext owner);
 
+/*
+ * The same without the setting, for a role that may not be the caller: `user`
+ * is who must be allowed to use the model.
+ */
+extern mmrd_pg_version *mmrd_pg_version_for(const char *model, Oid user,
+                                            MemoryContext owner);
+
 /* Throw unless the call gives exactly the model's modalities. */
 extern void mmrd_pg_check_modalities(const mmrd_pg_version *version,
                                      bool has_aux, bool has_aux2);

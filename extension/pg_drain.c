@@ -1,0 +1,570 @@
+/*
+ * extension/pg_drain.c
+ *	  One batch of the scans of a source that wait.
+ *
+ * In this order, and the order is what makes it safe:
+ *
+ *	  1. The source is locked against being changed or detached, so that
+ *	     nobody who waits for that holds up what we have claimed.
+ *	  2. Rows of mmrd.pending are claimed.
+ *	  3. A snapshot is taken, which therefore sees what was done to the scans
+ *	     when those rows were added.
+ *	  4. Attempts are marked (pg_attempts.c), the scans read and scored.  An
+ *	     error there is caught and becomes the scan's result, unless it is
+ *	     not about the scan.  Where the session ends in an orderly way, the
+ *	     marks are taken back: only a session that dies leaves them.
+ *	  5. Results are written and the rows deleted, all in this transaction.
+ *
+ * A scan with a mark may be what killed a session, or only have been in the
+ * same batch.  It is tried again alone, so that the others get rid of their
+ * marks, and given up after MMRD_PG_MAX_ATTEMPTS.
+ */
+#include "postgres.h"
+
+#include "extension/pg_drain.h"
+
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "extension/pg_access.h"
+#include "extension/pg_attempts.h"
+#include "extension/pg_results.h"
+#include "extension/pg_score.h"
+#include "extension/pg_settings.h"
+#include "extension/pg_threads.h"
+#include "lib/stringinfo.h"
+#include "storage/lwlock.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+typedef enum outcome
+{
+	OUTCOME_RESULT, /* write it */
+	OUTCOME_GONE,   /* there is no such scan: no result either */
+	OUTCOME_EMPTY,  /* it has no image: no result either */
+	OUTCOME_HIDDEN  /* the caller may not see it: leave it to others */
+} outcome;
+
+typedef struct batch
+{
+	MemoryContext memory;
+	Relation source;
+	mmrd_pg_attachment attachment;
+	mmrd_pg_columns columns;
+	mmrd_pg_versions versions;
+	Oid key_type;
+	bool hides;       /* row security: what is not seen may still be there */
+	SPIPlanPtr query; /* one scan by its key */
+	int n;
+	mmrd_pg_entry *entries;
+	mmrd_pg_result *results;
+	outcome *outcomes;
+	bool keep_marks;
+} batch;
+
+/* ---- the source ---- */
+
+static void
+not_attached(const char *name)
+{
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+	                errmsg("table \"%s\" is not attached", name),
+	                errhint("Attach it with mmrd_attach; attached tables are "
+	                        "in mmrd.attachments.")));
+}
+
+/* May the caller read the columns? */
+static bool
+may_read(const batch *b)
+{
+	const Oid relation = RelationGetRelid(b->source);
+	const mmrd_pg_columns *c = &b->columns;
+	AttrNumber needed[2 + MMRD_MAX_MODALITIES];
+	int n = 0;
+
+	if (pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+		return true;
+	needed[n++] = c->key;
+	if (c->model != 0)
+		needed[n++] = c->model;
+	for (int m = 0; m < c->n_modalities; m++)
+		needed[n++] = c->modality[m];
+	for (int i = 0; i < n; i++)
+		if (pg_attribute_aclcheck(relation, needed[i], GetUserId(),
+		                          ACL_SELECT) != ACLCHECK_OK)
+			return false;
+	return true;
+}
+
+/*
+ * Open and look up the source.  False: there is nothing to do for it; throws
+ * in place of that when the caller asked for it.
+ */
+static bool
+open_source(batch *b, Oid source, bool asked)
+{
+	bool attached;
+
+	b->source = try_relation_open(source, AccessShareLock);
+	if (b->source == NULL)
+	{
+		if (asked)
+			ereport(ERROR,
+			        (errcode(ERRCODE_UNDEFINED_TABLE),
+			         errmsg("relation with OID %u does not exist", source)));
+		return false;
+	}
+	PushActiveSnapshot(GetTransactionSnapshot());
+	attached = mmrd_pg_attachment_read(b->source, b->memory, &b->attachment) &&
+	           mmrd_pg_relation_columns(b->source, &b->columns);
+	if (!attached && asked)
+		not_attached(RelationGetRelationName(b->source));
+	if (attached && !may_read(b))
+	{
+		if (asked)
+			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE,
+			               RelationGetRelationName(b->source));
+		attached = false;
+	}
+	b->versions.attachment = &b->attachment;
+	b->versions.memory = b->memory;
+	/* What concerns all of its scans is not written into each result. */
+	if (attached && b->columns.model == 0)
+		mmrd_pg_check_modalities(mmrd_pg_versions_get(&b->versions, NULL),
+		                         b->columns.n_modalities > 1,
+		                         b->columns.n_modalities > 2);
+	PopActiveSnapshot();
+	return attached;
+}
+
+/* ---- claiming ---- */
+
+static bool
+is_busy(const char *key, char **busy, int n_busy)
+{
+	for (int i = 0; i < n_busy; i++)
+		if (strcmp(key, busy[i]) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Fills in entries and n, and moves *after past those that are dealt with or
+ * left to others.  False when there is nothing to claim.
+ */
+static bool
+claim(batch *b, int n, int64 *after)
+{
+	const Oid source = b->attachment.source;
+	mmrd_pg_access access;
+	int claimed;
+	char **busy;
+	int n_busy;
+
+	b->entries = MemoryContextAlloc(b->memory, sizeof(mmrd_pg_entry) * n);
+	mmrd_pg_access_begin(&access);
+	claimed = mmrd_pg_pending_claim(source, *after, n, b->entries, b->memory);
+	if (claimed == 0)
+	{
+		mmrd_pg_access_end(&access);
+		return false;
+	}
+	busy = mmrd_pg_results_lock(
+	    source, mmrd_pg_pending_keys(b->entries, claimed), &n_busy, b->memory);
+	mmrd_pg_attachment_follow(b->source, &b->columns);
+	mmrd_pg_access_end(&access);
+
+	for (int i = 0; i < claimed; i++)
+	{
+		const mmrd_pg_entry entry = b->entries[i];
+
+		if (!is_busy(entry.key, busy, n_busy))
+		{
+			/* One with a mark is scored alone. */
+			if (b->n > 0 && (entry.attempts > 0 || b->entries[0].attempts > 0))
+				break;
+			b->entries[b->n++] = entry;
+		}
+		*after = entry.id;
+	}
+	return true;
+}
+
+/* ---- reading and scoring one scan ---- */
+
+static void
+append_column(StringInfo sql, const batch *b, AttrNumber number)
+{
+	const FormData_pg_attribute *att =
+	    TupleDescAttr(RelationGetDescr(b->source), number - 1);
+
+	appendStringInfoString(sql, quote_identifier(NameStr(att->attname)));
+}
+
+/* " OPERATOR(pg_catalog.=)" */
+static void
+append_operator(StringInfo sql, Oid number)
+{
+	HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(number));
+	Form_pg_operator form;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", number);
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	appendStringInfo(sql, " OPERATOR(%s.%s)",
+	                 quote_identifier(get_namespace_name(form->oprnamespace)),
+	                 NameStr(form->oprname));
+	ReleaseSysCache(tuple);
+}
+
+/* SELECT rgb, aux, model FROM scans WHERE id = $1 */
+static void
+prepare_query(batch *b)
+{
+	const Relation rel = b->source;
+	const Oid type =
+	    TupleDescAttr(RelationGetDescr(rel), b->columns.key - 1)->atttypid;
+	const Oid equality =
+	    lookup_type_cache(getBaseType(type), TYPECACHE_EQ_OPR)->eq_opr;
+	StringInfoData sql;
+	Oid left;
+
+	op_input_types(equality, &left, &b->key_type);
+	if (IsPolymorphicType(b->key_type))
+		b->key_type = getBaseType(type);
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	for (int m = 0; m < b->columns.n_modalities; m++)
+	{
+		append_column(&sql, b, b->columns.modality[m]);
+		appendStringInfoString(&sql, ", ");
+	}
+	if (b->columns.model != 0)
+		append_column(&sql, b, b->columns.model);
+	else
+		appendStringInfoString(&sql, "NULL");
+	appendStringInfo(&sql, " FROM %s WHERE ",
+	                 quote_qualified_identifier(
+	                     get_namespace_name(RelationGetNamespace(rel)),
+	                     RelationGetRelationName(rel)));
+	append_column(&sql, b, b->columns.key);
+	append_operator(&sql, equality);
+	appendStringInfoString(&sql, " $1");
+	b->query = SPI_prepare(sql.data, 1, &b->key_type);
+	if (b->query == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", sql.data,
+		     SPI_result_code_string(SPI_result));
+}
+
+/* The row's columns in SPI_tuptable; what is not NULL is detoasted. */
+static outcome
+score_row(batch *b, mmrd_pg_result *result)
+{
+	const int n = b->columns.n_modalities;
+	const struct varlena *bytes[MMRD_MAX_MODALITIES] = {NULL};
+	char *model = NULL;
+	bool isnull;
+	Datum value;
+
+	for (int m = 0; m < n; m++)
+	{
+		value = mmrd_pg_field(0, 1 + m, &isnull);
+		if (!isnull)
+			bytes[m] = PG_DETOAST_DATUM_PACKED(value);
+	}
+	if (bytes[0] == NULL)
+		return OUTCOME_EMPTY;
+	value = mmrd_pg_field(0, 1 + n, &isnull);
+	if (b->columns.model != 0 && !isnull)
+		model = mmrd_pg_key_text(SPI_gettypeid(SPI_tuptable->tupdesc, 1 + n),
+		                         value);
+	mmrd_pg_result_score(&b->versions, bytes, n, model, result);
+	return OUTCOME_RESULT;
+}
+
+/* Read and score one scan; in a memory context that is reset afterwards. */
+static outcome
+score_scan(batch *b, const char *key, mmrd_pg_result *result)
+{
+	const Oid type =
+	    TupleDescAttr(RelationGetDescr(b->source), b->columns.key - 1)
+	        ->atttypid;
+	Datum values[] = {mmrd_pg_key_value(type, key)};
+	MemoryContext memory = CurrentMemoryContext;
+	outcome what;
+	int status;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	status = SPI_execute_plan(b->query, values, NULL, true, 1);
+	if (status != SPI_OK_SELECT)
+		elog(ERROR, "could not read a scan: %s",
+		     SPI_result_code_string(status));
+	MemoryContextSwitchTo(memory);
+	if (SPI_processed == 0)
+		what = b->hides ? OUTCOME_HIDDEN : OUTCOME_GONE;
+	else
+		what = score_row(b, result);
+	SPI_finish();
+	MemoryContextSwitchTo(memory);
+	return what;
+}
+
+/*
+ * Is an error about the scan, so that it becomes its result?  Not one that
+ * would hit the next scan as well, or not this one tomorrow.  Memory that
+ * does not suffice is the scan's own fault when it is tried for itself.
+ */
+static bool
+is_about_scan(batch *b, int sqlstate, const mmrd_pg_entry *entry)
+{
+	switch (ERRCODE_TO_CATEGORY(sqlstate))
+	{
+		case MAKE_SQLSTATE('4', '0', '0', '0', '0'): /* serialization */
+		case MAKE_SQLSTATE('5', '5', '0', '0', '0'): /* not available */
+		case MAKE_SQLSTATE('5', '7', '0', '0', '0'): /* cancelled */
+		case MAKE_SQLSTATE('5', '8', '0', '0', '0'): /* I/O */
+			return false;
+		case MAKE_SQLSTATE('5', '3', '0', '0', '0'): /* resources */
+			if (sqlstate != ERRCODE_OUT_OF_MEMORY)
+				return false;
+			b->keep_marks = true;
+			return entry->attempts > 0;
+		case MAKE_SQLSTATE('4', '2', '0', '0', '0'): /* rights, names */
+			return !b->hides;
+		default:
+			return true;
+	}
+}
+
+/* Copies of what the batch keeps. */
+static void
+keep(batch *b, const mmrd_pg_result *made, mmrd_pg_result *out)
+{
+	MemoryContext before = MemoryContextSwitchTo(b->memory);
+
+	*out = *made;
+	out->key = pstrdup(made->key);
+	out->model = made->model != NULL ? pstrdup(made->model) : NULL;
+	out->error = made->error != NULL ? pstrdup(made->error) : NULL;
+	if (made->map != NULL)
+	{
+		out->map = palloc(VARSIZE(made->map));
+		memcpy(out->map, made->map, VARSIZE(made->map));
+	}
+	MemoryContextSwitchTo(before);
+}
+
+static outcome
+try_scan(batch *b, int i, MemoryContext one)
+{
+	const mmrd_pg_entry *entry = &b->entries[i];
+	MemoryContext before = MemoryContextSwitchTo(one);
+	ResourceOwner owner = CurrentResourceOwner;
+	mmrd_pg_result *result = palloc0(sizeof(mmrd_pg_result));
+	volatile outcome what = OUTCOME_RESULT;
+
+	mmrd_pg_result_begin(result, entry->key);
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(one);
+	PG_TRY();
+	{
+		what = score_scan(b, entry->key, result);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(one);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(one);
+		CurrentResourceOwner = owner;
+		if (!is_about_scan(b, error->sqlerrcode, entry))
+			ReThrowError(error);
+		mmrd_pg_result_fail(result, error->message);
+	}
+	PG_END_TRY();
+	CurrentResourceOwner = owner;
+	if (what == OUTCOME_RESULT)
+		keep(b, result, &b->results[i]);
+	MemoryContextSwitchTo(before);
+	MemoryContextReset(one);
+	return what;
+}
+
+/* ---- the batch ---- */
+
+static void
+give_up(batch *b, int i)
+{
+	mmrd_pg_result_begin(&b->results[i], b->entries[i].key);
+	mmrd_pg_result_fail(
+	    &b->results[i],
+	    psprintf("given up: scoring was begun %d times, and each time the "
+	             "server process died",
+	             b->entries[i].attempts));
+	b->outcomes[i] = OUTCOME_RESULT;
+}
+
+/* The session did not die: what comes is an error, or an orderly end. */
+static void
+take_marks_back(int code, Datum arg)
+{
+	const batch *b = (const batch *) DatumGetPointer(arg);
+
+	(void) code;
+	LWLockReleaseAll(); /* as the abort that follows would */
+	if (!b->keep_marks)
+		mmrd_pg_attempts_add(b->entries, b->n, -1, false);
+}
+
+static void
+score_all(batch *b)
+{
+	MemoryContext one =
+	    AllocSetContextCreate(b->memory, "mmrd scan", ALLOCSET_DEFAULT_SIZES);
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	MemoryContextSwitchTo(b->memory);
+	prepare_query(b);
+	mmrd_pg_threads_begin(mmrd_pg_setting_threads, b->memory);
+	mmrd_pg_attempts_add(b->entries, b->n, 1, true);
+	PG_ENSURE_ERROR_CLEANUP(take_marks_back, PointerGetDatum(b));
+	{
+		for (int i = 0; i < b->n; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			b->outcomes[i] = try_scan(b, i, one);
+		}
+	}
+	PG_END_ENSURE_ERROR_CLEANUP(take_marks_back, PointerGetDatum(b));
+	mmrd_pg_attempts_add(b->entries, b->n, -1, false);
+	SPI_finish();
+	MemoryContextSwitchTo(b->memory);
+}
+
+/* Leave out the scans that are not for this caller to see. */
+static void
+drop_hidden(batch *b)
+{
+	int n = 0;
+
+	for (int i = 0; i < b->n; i++)
+		if (b->outcomes[i] != OUTCOME_HIDDEN)
+		{
+			b->entries[n] = b->entries[i];
+			b->results[n] = b->results[i];
+			b->outcomes[n++] = b->outcomes[i];
+		}
+	b->n = n;
+}
+
+static void
+settle(batch *b, mmrd_pg_progress *progress)
+{
+	const Oid source = b->attachment.source;
+	mmrd_pg_access access;
+
+	drop_hidden(b);
+	if (b->n == 0)
+		return;
+	mmrd_pg_access_begin(&access);
+	/* Of newer changes, those that the scans were read with. */
+	mmrd_pg_pending_delete(
+	    source, mmrd_pg_pending_ids(source, b->entries, b->n, b->memory));
+	for (int i = 0; i < b->n; i++)
+	{
+		if (b->outcomes[i] == OUTCOME_RESULT)
+		{
+			mmrd_pg_result_write(source, &b->results[i]);
+			mmrd_pg_result_notify(&b->attachment, &b->results[i]);
+			progress->results++;
+		}
+		else if (b->outcomes[i] == OUTCOME_EMPTY ||
+		         !b->attachment.keep_deleted)
+			mmrd_pg_result_remove(source, b->entries[i].key, true);
+	}
+	mmrd_pg_access_end(&access);
+	progress->settled += b->n;
+}
+
+/* What was claimed, from the snapshot to the results. */
+static void
+process(batch *b, mmrd_pg_progress *progress)
+{
+	PushActiveSnapshot(GetTransactionSnapshot());
+	b->results =
+	    MemoryContextAllocZero(b->memory, sizeof(mmrd_pg_result) * b->n);
+	b->outcomes = MemoryContextAllocZero(b->memory, sizeof(outcome) * b->n);
+	b->hides = check_enable_rls(b->attachment.source, InvalidOid, true) ==
+	           RLS_ENABLED;
+	if (b->entries[0].attempts >= MMRD_PG_MAX_ATTEMPTS)
+		give_up(b, 0);
+	else
+		score_all(b);
+	settle(b, progress);
+	PopActiveSnapshot();
+}
+
+bool
+mmrd_pg_drain_batch(Oid source, bool asked, int n, mmrd_pg_progress *progress)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	batch *b = palloc0(sizeof(batch));
+	bool found = false;
+
+	b->memory =
+	    AllocSetContextCreate(caller, "mmrd batch", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(b->memory);
+	if (open_source(b, source, asked))
+	{
+		found = claim(b, n, &progress->after);
+		if (b->n > 0)
+			process(b, progress);
+	}
+	if (b->source != NULL)
+		relation_close(b->source, NoLock);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(b->memory);
+	pfree(b);
+	return found;
+}
+
+static mmrd_pg_statement list_attached = {
+    "SELECT source::oid FROM mmrd.attachments ORDER BY attached_at, source",
+    true,
+    0,
+    {0},
+    NULL};
+
+Oid *
+mmrd_pg_attached(int *n)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	mmrd_pg_access access;
+	bool isnull;
+	Oid *list;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	mmrd_pg_access_begin(&access);
+	*n = (int) mmrd_pg_run(&list_attached, NULL, NULL);
+	list = MemoryContextAlloc(caller, sizeof(Oid) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+		list[i] = DatumGetObjectId(mmrd_pg_field(i, 1, &isnull));
+	mmrd_pg_access_end(&access);
+	PopActiveSnapshot();
+	return list;
+}
