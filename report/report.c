@@ -259,6 +259,12 @@ mmrd_report_write(const mmrd_report *report, char **html, size_t *n_bytes,
 		if (st != MMRD_OK)
 			goto done;
 	}
+	if (report->models_left > 0)
+		mmrd_page_format(&page,
+		                 "<p class=\"note\">%" PRId32 " more %s not shown; "
+		                 "name one to see it.</p>",
+		                 report->models_left,
+		                 report->models_left == 1 ? "model is" : "models are");
 	mmrd_report_put_failures(&page, report);
 	put_foot(&page, report);
 	st = mmrd_page_finish(&page, html, n_bytes, err);

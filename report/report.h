@@ -143,6 +143,7 @@ typedef struct mmrd_report
 
 	const mmrd_report_model *models; /* most scans first */
 	int32_t n_models;
+	int32_t models_left;           /* that are not shown */
 	const mmrd_report_scan *worst; /* worst first */
 	int32_t n_worst;
 	const mmrd_report_failure *failures; /* newest first */
