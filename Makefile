@@ -31,11 +31,12 @@ $(filter-out $(HOUSE),$(MAKECMDGOALS)):
 
 else
 
-# Two libraries that know nothing of PostgreSQL, and the glue around them.
+# Three libraries that know nothing of PostgreSQL, and the glue around them.
 MODEL_SRCS  = $(wildcard model/*/*.c)
 LOADER_SRCS = $(wildcard loader/*/*.c)
+REPORT_SRCS = $(wildcard report/*.c)
 GLUE_SRCS   = $(wildcard extension/*.c)
-CORE_OBJS   = $(patsubst %.c,%.o,$(MODEL_SRCS) $(LOADER_SRCS))
+CORE_OBJS   = $(patsubst %.c,%.o,$(MODEL_SRCS) $(LOADER_SRCS) $(REPORT_SRCS))
 OBJS        = $(CORE_OBJS) $(patsubst %.c,%.o,$(GLUE_SRCS))
 
 # The install script is the numbered parts in order; upgrades are by hand.
@@ -192,7 +193,7 @@ clang: $(OBJS:%=build/clang/%) $(CLIENT_OBJS:build/%=build/clang/%) ## compile e
 layers: $(CORE_OBJS) ## who includes whom, names of files and symbols
 	@scripts/layers $(CORE_OBJS)
 
-SOURCES = $(wildcard model/*.[ch] model/*/*.[ch] loader/*/*.[ch] \
+SOURCES = $(wildcard model/*.[ch] model/*/*.[ch] loader/*/*.[ch] report/*.[ch] \
             extension/*.[ch] client/*.[ch] tests/*/*.[ch])
 CLANG_FORMAT ?= $(firstword $(shell command -v clang-format-14 clang-format))
 format-check: ## does .clang-format agree?
@@ -210,10 +211,10 @@ lint: ## cppcheck, clang-tidy, shellcheck
 	@scripts/install-packages lint
 	cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 -I. \
 		--enable=warning,portability $(CPPCHECK_WRONG:%=--suppress=%) \
-		$(MODEL_SRCS) $(LOADER_SRCS) $(wildcard client/*.c)
+		$(MODEL_SRCS) $(LOADER_SRCS) $(REPORT_SRCS) $(wildcard client/*.c)
 	shellcheck -x $(SCRIPTS)
 	clang-tidy --quiet --warnings-as-errors='*' $(MODEL_SRCS) $(LOADER_SRCS) \
-		$(wildcard client/*.c) -- -std=gnu11 -fopenmp $(CLIENT_FLAGS)
+		$(REPORT_SRCS) $(wildcard client/*.c) -- -std=gnu11 -fopenmp $(CLIENT_FLAGS)
 
 # Programs of tests/bench/, linked like unit tests, and the script that runs
 # them and what needs a server.  No pass or fail, only figures.
@@ -237,7 +238,7 @@ coverage: $(UNIT_NAMES:%=build/cov/%) ## lines reached by the unit tests
 	@scripts/install-packages coverage
 	@find build/cov -name '*.gcda' -delete
 	@scripts/run-unit coverage $^
-	gcovr --root . --filter model/ --filter loader/ --print-summary \
+	gcovr --root . --filter model/ --filter loader/ --filter report/ --print-summary \
 		--html-details build/cov/index.html build/cov
 
 # Memcheck does not follow libjpeg-turbo's vector code: plain C there.
