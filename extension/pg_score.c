@@ -385,7 +385,8 @@ score_call(FunctionCallInfo fcinfo, scored *out)
 	out->version = resolve(state, model);
 	mmrd_pg_check_modalities(out->version, !PG_ARGISNULL(1), !PG_ARGISNULL(3));
 	mmrd_pg_threads_begin(mmrd_pg_setting_threads, fcinfo->flinfo->fn_mcxt);
-	out->engine = mmrd_pg_cache_get(out->version);
+	out->engine = mmrd_pg_cache_get(
+	    out->version, mmrd_pg_precision_now(&out->version->options));
 	n = 1 + out->version->options.config.n_aux;
 
 	/* All of them before the threads start: detoasting may throw. */
