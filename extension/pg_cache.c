@@ -19,6 +19,7 @@ typedef struct entry
 {
 	dlist_node node;
 	pg_uuid_t uid;
+	int precision;
 	MemoryContext memory; /* holds the entry itself and its engine */
 	mmrd_pg_engine *engine;
 } entry;
@@ -27,7 +28,7 @@ static MemoryContext cache_memory = NULL;
 static dlist_head entries = DLIST_STATIC_INIT(entries); /* latest use first */
 
 static entry *
-find(const pg_uuid_t *uid)
+find(const pg_uuid_t *uid, int precision)
 {
 	dlist_iter it;
 
@@ -35,7 +36,8 @@ find(const pg_uuid_t *uid)
 	{
 		entry *e = dlist_container(entry, node, it.cur);
 
-		if (memcmp(&e->uid, uid, sizeof(*uid)) == 0)
+		if (memcmp(&e->uid, uid, sizeof(*uid)) == 0 &&
+		    e->precision == precision)
 			return e;
 	}
 	return NULL;
@@ -77,7 +79,7 @@ build(const mmrd_pg_version *version, mmrd_pg_engine *engine)
 	tensors = mmrd_pg_tensors_open(version->id, &version->teacher,
 	                               &version->options.config, loading);
 	mmrd_pg_tensors_check(tensors,
-	                      mmrd_packed_build(&version->options.config,
+	                      mmrd_packed_build(&engine->config,
 	                                        mmrd_pg_tensors_lookup, tensors,
 	                                        engine->packed, &err),
 	                      &err);
@@ -86,7 +88,7 @@ build(const mmrd_pg_version *version, mmrd_pg_engine *engine)
 }
 
 static entry *
-load(const mmrd_pg_version *version)
+load(const mmrd_pg_version *version, int precision)
 {
 	MemoryContext memory = AllocSetContextCreate(
 	    CurrentMemoryContext, "mmrd model", ALLOCSET_SMALL_SIZES);
@@ -96,10 +98,11 @@ load(const mmrd_pg_version *version)
 		cache_memory = AllocSetContextCreate(TopMemoryContext, "mmrd cache",
 		                                     ALLOCSET_SMALL_SIZES);
 	MemoryContextCopyAndSetIdentifier(memory, version->model);
-	evict(mmrd_pg_engine_bytes(&version->options));
+	evict(mmrd_pg_engine_bytes(&version->options, precision));
 	e->uid = version->uid;
+	e->precision = precision;
 	e->memory = memory;
-	e->engine = mmrd_pg_engine_create(&version->options, memory);
+	e->engine = mmrd_pg_engine_create(&version->options, precision, memory);
 	build(version, e->engine);
 	MemoryContextSetParent(memory, cache_memory);
 	dlist_push_head(&entries, &e->node);
@@ -107,12 +110,12 @@ load(const mmrd_pg_version *version)
 }
 
 mmrd_pg_engine *
-mmrd_pg_cache_get(const mmrd_pg_version *version)
+mmrd_pg_cache_get(const mmrd_pg_version *version, int precision)
 {
-	entry *e = find(&version->uid);
+	entry *e = find(&version->uid, precision);
 
 	if (e == NULL)
-		e = load(version);
+		e = load(version, precision);
 	else
 		dlist_move_head(&entries, &e->node);
 	return e->engine;

@@ -13,8 +13,8 @@
 static mmrd_pg_engine *
 build_engine(const mmrd_pg_options *options, const mmrd_weights *weights)
 {
-	mmrd_pg_engine *engine =
-	    mmrd_pg_engine_create(options, CurrentMemoryContext);
+	mmrd_pg_engine *engine = mmrd_pg_engine_create(options, options->precision,
+	                                               CurrentMemoryContext);
 	mmrd_weights_source source = {
 	    .weights = weights,
 	    .buffer = MemoryContextAllocHuge(CurrentMemoryContext,
@@ -22,7 +22,7 @@ build_engine(const mmrd_pg_options *options, const mmrd_weights *weights)
 	                                         sizeof(float))};
 	mmrd_error err = {0};
 
-	MMRD_PG_CHECK(mmrd_packed_build(&options->config, mmrd_weights_lookup,
+	MMRD_PG_CHECK(mmrd_packed_build(&engine->config, mmrd_weights_lookup,
 	                                &source, engine->packed, &err),
 	              &err);
 	pfree(source.buffer);

@@ -37,7 +37,7 @@ engine_of(const mmrd_pg_version *version)
 	mmrd_pg_engine *engine;
 
 	PushActiveSnapshot(GetLatestSnapshot());
-	engine = mmrd_pg_cache_get(version);
+	engine = mmrd_pg_cache_get(version, version->options.precision);
 	PopActiveSnapshot();
 	return engine;
 }

@@ -7,6 +7,7 @@
 #include "extension/pg_engine.h"
 
 #include "extension/pg_input.h"
+#include "extension/pg_settings.h"
 
 static void
 free_scorer(void *scorer)
@@ -25,15 +26,36 @@ buffer_bytes(const mmrd_pg_options *options)
 	return (inputs + map) * sizeof(float);
 }
 
-Size
-mmrd_pg_engine_bytes(const mmrd_pg_options *options)
+int
+mmrd_pg_precision_now(const mmrd_pg_options *options)
 {
-	return mmrd_packed_bytes(&options->config) +
-	       mmrd_scorer_bytes(&options->config) + buffer_bytes(options);
+	return options->precision == MMRD_PG_BFLOAT16 ||
+	               mmrd_pg_setting_precision == MMRD_BFLOAT16
+	           ? MMRD_BFLOAT16
+	           : MMRD_FLOAT32;
+}
+
+static mmrd_config
+scoring_config(const mmrd_pg_options *options, int precision)
+{
+	mmrd_config config = options->config;
+
+	config.precision = precision;
+	return config;
+}
+
+Size
+mmrd_pg_engine_bytes(const mmrd_pg_options *options, int precision)
+{
+	const mmrd_config config = scoring_config(options, precision);
+
+	return mmrd_packed_bytes(&config) + mmrd_scorer_bytes(&config) +
+	       buffer_bytes(options);
 }
 
 mmrd_pg_engine *
-mmrd_pg_engine_create(const mmrd_pg_options *options, MemoryContext owner)
+mmrd_pg_engine_create(const mmrd_pg_options *options, int precision,
+                      MemoryContext owner)
 {
 	mmrd_pg_engine *engine =
 	    MemoryContextAllocZero(owner, sizeof(mmrd_pg_engine));
@@ -43,13 +65,14 @@ mmrd_pg_engine_create(const mmrd_pg_options *options, MemoryContext owner)
 	mmrd_status st;
 	float *buffers;
 
-	engine->n_bytes = mmrd_pg_engine_bytes(options);
-	st = mmrd_scorer_create(&options->config, &mmrd_pg_stop, &engine->scorer,
+	engine->n_bytes = mmrd_pg_engine_bytes(options, precision);
+	engine->config = scoring_config(options, precision);
+	st = mmrd_scorer_create(&engine->config, &mmrd_pg_stop, &engine->scorer,
 	                        &err);
 	owned->object = engine->scorer;
 	MMRD_PG_CHECK(st, &err);
 	engine->packed =
-	    mmrd_pg_allocate(owner, mmrd_packed_bytes(&options->config), NULL);
+	    mmrd_pg_allocate(owner, mmrd_packed_bytes(&engine->config), NULL);
 	buffers = mmrd_pg_allocate(owner, buffer_bytes(options), NULL);
 	for (int m = 0; m <= options->config.n_aux; m++)
 		engine->input[m] = buffers + m * count;

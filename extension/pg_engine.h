@@ -10,7 +10,8 @@
 
 typedef struct mmrd_pg_engine
 {
-	Size n_bytes; /* of everything below */
+	Size n_bytes;       /* of everything below */
+	mmrd_config config; /* the options', with the precision of scoring */
 	size_t map_count;
 	void *packed; /* not built yet: mmrd_packed_build() */
 	mmrd_scorer *scorer;
@@ -18,10 +19,15 @@ typedef struct mmrd_pg_engine
 	float *map;                        /* of the last run, (S, S) */
 } mmrd_pg_engine;
 
-extern Size mmrd_pg_engine_bytes(const mmrd_pg_options *options);
+/* mmrd_precision: bfloat16 when the model's option or the setting says so. */
+extern int mmrd_pg_precision_now(const mmrd_pg_options *options);
+
+extern Size mmrd_pg_engine_bytes(const mmrd_pg_options *options,
+                                 int precision);
 
 /* All of it lives until owner is reset. */
 extern mmrd_pg_engine *mmrd_pg_engine_create(const mmrd_pg_options *options,
+                                             int precision,
                                              MemoryContext owner);
 
 /* Score what is in input; map and *score are set.  As mmrd_scorer_run(). */

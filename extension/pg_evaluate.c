@@ -58,7 +58,8 @@ evaluate_scan(void *context, const mmrd_pg_scan *scan)
 	const mmrd_pg_options *options = &e->version->options;
 	const int S = options->config.input_size;
 	/* Looked up for each scan: a condition may score with other models. */
-	mmrd_pg_engine *engine = mmrd_pg_cache_get(e->version);
+	mmrd_pg_engine *engine = mmrd_pg_cache_get(
+	    e->version, mmrd_pg_precision_now(&e->version->options));
 	mmrd_pg_prepared prepared;
 	mmrd_error err = {0};
 	mmrd_pg_class class;

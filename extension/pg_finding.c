@@ -17,7 +17,8 @@ mmrd_pg_scan_score(const mmrd_pg_version *version,
                    mmrd_pg_prepared *prepared, mmrd_error *err)
 {
 	out->version = version;
-	out->engine = mmrd_pg_cache_get(version);
+	out->engine = mmrd_pg_cache_get(
+	    version, mmrd_pg_precision_now(&version->options));
 	MMRD_TRY(mmrd_pg_inputs_prepare(&version->options, bytes,
 	                                out->engine->input, prepared, err));
 	out->width = prepared->image[0].width;

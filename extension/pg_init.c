@@ -12,11 +12,13 @@
 #include "extension/pg_settings.h"
 #include "extension/pg_worker.h"
 #include "miscadmin.h"
+#include "model/net/config.h"
 
 MMRD_PG_MODULE_MAGIC("mmrd", MMRD_VERSION);
 
 int mmrd_pg_setting_threads;
 int mmrd_pg_setting_train_threads;
+int mmrd_pg_setting_precision = MMRD_FLOAT32;
 char *mmrd_pg_setting_model;
 int mmrd_pg_setting_on_bad_image = MMRD_PG_BAD_IMAGE_ERROR;
 bool mmrd_pg_setting_progress = true;
@@ -25,7 +27,6 @@ int mmrd_pg_setting_train_memory;
 int mmrd_pg_setting_cache_size;
 int mmrd_pg_setting_max_training_jobs;
 bool mmrd_pg_setting_auto_resume;
-static int setting_precision;
 
 static const struct config_enum_entry bad_image_entries[] = {
     {"error", MMRD_PG_BAD_IMAGE_ERROR, false},
@@ -34,7 +35,7 @@ static const struct config_enum_entry bad_image_entries[] = {
 };
 
 static const struct config_enum_entry precision_entries[] = {
-    {"float32", 0, false},
+    {"float32", MMRD_FLOAT32, false},
     {NULL, 0, false},
 };
 
@@ -61,10 +62,10 @@ define_user_settings(void)
 	    "mmrd.model", "Model to score with when a call names none.",
 	    "Empty means the only deployed model.", &mmrd_pg_setting_model, "",
 	    PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomEnumVariable("mmrd.precision",
-	                         "Precision in which scans are scored.", NULL,
-	                         &setting_precision, 0, precision_entries,
-	                         PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable(
+	    "mmrd.precision", "Precision in which scans are scored.", NULL,
+	    &mmrd_pg_setting_precision, MMRD_FLOAT32, precision_entries,
+	    PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable(
 	    "mmrd.on_bad_image", "What scoring does with an unreadable image.",
 	    "\"error\" ends the statement; \"null\" gives NULL and one warning "

@@ -25,8 +25,8 @@ typedef enum mmrd_pg_method
 
 typedef enum mmrd_pg_precision
 {
-	MMRD_PG_FLOAT32,
-	MMRD_PG_BFLOAT16
+	MMRD_PG_FLOAT32 = MMRD_FLOAT32,
+	MMRD_PG_BFLOAT16 = MMRD_BFLOAT16
 } mmrd_pg_precision;
 
 /* Of the modalities beside rgb, and as stored once a training knows. */
@@ -57,7 +57,8 @@ typedef struct mmrd_pg_options
 	char *mask;
 	int epochs;
 	int method;        /* mmrd_pg_method */
-	int precision;     /* mmrd_pg_precision: of the weights as stored */
+	int precision;     /* mmrd_pg_precision: of the weights as stored, and at
+	                    * scoring */
 	int deploy;        /* mmrd_pg_deploy */
 	int keep_versions; /* 0: all */
 	int aux_kind[MMRD_MAX_AUX]; /* MMRD_PG_KIND_FIRST + mmrd_input_kind */

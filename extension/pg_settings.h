@@ -15,6 +15,7 @@ typedef enum mmrd_pg_bad_image
 
 extern int mmrd_pg_setting_threads;       /* 0: all cores */
 extern int mmrd_pg_setting_train_threads; /* 0: as mmrd.threads */
+extern int mmrd_pg_setting_precision;     /* mmrd_precision */
 extern char *mmrd_pg_setting_model;       /* "": none */
 extern int mmrd_pg_setting_on_bad_image;  /* mmrd_pg_bad_image */
 extern bool mmrd_pg_setting_progress;

@@ -46,7 +46,8 @@ judge_scan(void *context, const mmrd_pg_scan *scan)
 	calibrator *c = context;
 	const mmrd_pg_options *options = &c->version->options;
 	/* Looked up for each scan: a condition may score with other models. */
-	mmrd_pg_engine *engine = mmrd_pg_cache_get(c->version);
+	mmrd_pg_engine *engine = mmrd_pg_cache_get(
+	    c->version, mmrd_pg_precision_now(&c->version->options));
 	mmrd_pg_prepared prepared;
 	mmrd_error err = {0};
 	bool has_mask;

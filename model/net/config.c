@@ -57,6 +57,10 @@ mmrd_config_check(const mmrd_config *config, mmrd_error *err)
 	if (config->interaction != 0 && config->interaction != 1)
 		return refuse(err, "interaction", config->interaction,
 		              "It is true or false.");
+	if (config->precision != MMRD_FLOAT32 &&
+	    config->precision != MMRD_BFLOAT16)
+		return refuse(err, "precision", config->precision,
+		              "It is float32 or bfloat16.");
 	for (int i = 0; i < MMRD_STAGES; i++)
 	{
 		if (config->prototypes[i] < 0 ||

@@ -48,6 +48,13 @@ typedef enum mmrd_fusion
 	MMRD_FUSION_NONE           /* F^R alone */
 } mmrd_fusion;
 
+/* What the products of convolutions are made of; sums are float32. */
+typedef enum mmrd_precision
+{
+	MMRD_FLOAT32,
+	MMRD_BFLOAT16 /* scoring only: weights and maps rounded (numerics.md) */
+} mmrd_precision;
+
 typedef struct mmrd_config
 {
 	int32_t arch;        /* mmrd_arch */
@@ -57,6 +64,7 @@ typedef struct mmrd_config
 	int32_t fusion;      /* mmrd_fusion */
 	int32_t interaction; /* 1: Eq. 7; 0: F-bar = prior of R + priors of A */
 	int32_t prototypes[MMRD_STAGES]; /* all 0: no priors; else all >= 1 */
+	int32_t precision; /* mmrd_precision; training takes MMRD_FLOAT32 */
 } mmrd_config;
 
 /* The defaults of network.md: resnet18, 256, one aux, next, modulated,
