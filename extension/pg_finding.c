@@ -7,6 +7,7 @@
 #include "extension/pg_finding.h"
 
 #include "extension/pg_cache.h"
+#include "extension/pg_engine.h"
 #include "extension/pg_map.h"
 #include "model/score/calibration.h"
 #include "model/score/regions.h"
@@ -17,8 +18,8 @@ mmrd_pg_scan_score(const mmrd_pg_version *version,
                    mmrd_pg_prepared *prepared, mmrd_error *err)
 {
 	out->version = version;
-	out->engine = mmrd_pg_cache_get(
-	    version, mmrd_pg_precision_now(&version->options));
+	out->engine =
+	    mmrd_pg_cache_get(version, mmrd_pg_precision_now(&version->options));
 	MMRD_TRY(mmrd_pg_inputs_prepare(&version->options, bytes,
 	                                out->engine->input, prepared, err));
 	out->width = prepared->image[0].width;
