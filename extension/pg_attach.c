@@ -11,7 +11,6 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
@@ -421,6 +420,21 @@ store(const request *r)
 	mmrd_pg_access_end(&access);
 }
 
+/*
+ * With the lock that making a trigger takes, which lets others read; or that
+ * of dropping one, at once, lest two lock upgrades wait for each other.
+ */
+static Relation
+open_source(Oid relation)
+{
+	Relation rel = relation_open(relation, AccessShareLock);
+	const bool has_triggers = rel->trigdesc != NULL;
+
+	relation_close(rel, AccessShareLock);
+	return relation_open(relation, has_triggers ? AccessExclusiveLock
+	                                            : ShareRowExclusiveLock);
+}
+
 Datum
 mmrd_attach(PG_FUNCTION_ARGS)
 {
@@ -431,8 +445,7 @@ mmrd_attach(PG_FUNCTION_ARGS)
 	PreventCommandDuringRecovery("mmrd_attach()");
 	PreventCommandIfReadOnly("mmrd_attach()");
 	read_arguments(fcinfo, &r);
-	/* What DROP TRIGGER takes; others may read meanwhile no more. */
-	r.rel = table_open(r.source.relation, AccessExclusiveLock);
+	r.rel = open_source(r.source.relation);
 	check_table(&r);
 	check_whole(r.rel);
 	check_key(&r);
@@ -441,7 +454,7 @@ mmrd_attach(PG_FUNCTION_ARGS)
 	drop_triggers(r.rel, r.source.quoted);
 	create_triggers(&r, schema);
 	store(&r);
-	table_close(r.rel, NoLock);
+	relation_close(r.rel, NoLock);
 	PG_RETURN_VOID();
 }
 

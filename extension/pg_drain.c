@@ -24,18 +24,15 @@
 #include "extension/pg_drain.h"
 
 #include "access/relation.h"
-#include "access/table.h"
 #include "access/xact.h"
-#include "catalog/pg_operator.h"
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "extension/pg_access.h"
 #include "extension/pg_attempts.h"
 #include "extension/pg_results.h"
+#include "extension/pg_scan_query.h"
 #include "extension/pg_score.h"
 #include "extension/pg_settings.h"
 #include "extension/pg_threads.h"
-#include "lib/stringinfo.h"
 #include "storage/lwlock.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -43,8 +40,6 @@
 #include "utils/resowner.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
-#include "utils/typcache.h"
 
 typedef enum outcome
 {
@@ -61,9 +56,9 @@ typedef struct batch
 	mmrd_pg_attachment attachment;
 	mmrd_pg_columns columns;
 	mmrd_pg_versions versions;
-	Oid key_type;
-	bool hides;       /* row security: what is not seen may still be there */
-	SPIPlanPtr query; /* one scan by its key */
+	mmrd_pg_scan_query query;
+	bool hides; /* row security: what is not seen may still be there */
+	bool reads; /* the table, just now */
 	int n;
 	mmrd_pg_entry *entries;
 	mmrd_pg_result *results;
@@ -201,122 +196,21 @@ claim(batch *b, int n, int64 *after)
 
 /* ---- reading and scoring one scan ---- */
 
-static void
-append_column(StringInfo sql, const batch *b, AttrNumber number)
-{
-	const FormData_pg_attribute *att =
-	    TupleDescAttr(RelationGetDescr(b->source), number - 1);
-
-	appendStringInfoString(sql, quote_identifier(NameStr(att->attname)));
-}
-
-/* " OPERATOR(pg_catalog.=)" */
-static void
-append_operator(StringInfo sql, Oid number)
-{
-	HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(number));
-	Form_pg_operator form;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for operator %u", number);
-	form = (Form_pg_operator) GETSTRUCT(tuple);
-	appendStringInfo(sql, " OPERATOR(%s.%s)",
-	                 quote_identifier(get_namespace_name(form->oprnamespace)),
-	                 NameStr(form->oprname));
-	ReleaseSysCache(tuple);
-}
-
-/* SELECT rgb, aux, model FROM scans WHERE id = $1 */
-static void
-prepare_query(batch *b)
-{
-	const Relation rel = b->source;
-	const Oid type =
-	    TupleDescAttr(RelationGetDescr(rel), b->columns.key - 1)->atttypid;
-	const Oid equality =
-	    lookup_type_cache(getBaseType(type), TYPECACHE_EQ_OPR)->eq_opr;
-	StringInfoData sql;
-	Oid left;
-
-	op_input_types(equality, &left, &b->key_type);
-	if (IsPolymorphicType(b->key_type))
-		b->key_type = getBaseType(type);
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT ");
-	for (int m = 0; m < b->columns.n_modalities; m++)
-	{
-		append_column(&sql, b, b->columns.modality[m]);
-		appendStringInfoString(&sql, ", ");
-	}
-	if (b->columns.model != 0)
-		append_column(&sql, b, b->columns.model);
-	else
-		appendStringInfoString(&sql, "NULL");
-	appendStringInfo(&sql, " FROM %s WHERE ",
-	                 quote_qualified_identifier(
-	                     get_namespace_name(RelationGetNamespace(rel)),
-	                     RelationGetRelationName(rel)));
-	append_column(&sql, b, b->columns.key);
-	append_operator(&sql, equality);
-	appendStringInfoString(&sql, " $1");
-	b->query = SPI_prepare(sql.data, 1, &b->key_type);
-	if (b->query == NULL)
-		elog(ERROR, "could not prepare \"%s\": %s", sql.data,
-		     SPI_result_code_string(SPI_result));
-}
-
-/* The row's columns in SPI_tuptable; what is not NULL is detoasted. */
-static outcome
-score_row(batch *b, mmrd_pg_result *result)
-{
-	const int n = b->columns.n_modalities;
-	const struct varlena *bytes[MMRD_MAX_MODALITIES] = {NULL};
-	char *model = NULL;
-	bool isnull;
-	Datum value;
-
-	for (int m = 0; m < n; m++)
-	{
-		value = mmrd_pg_field(0, 1 + m, &isnull);
-		if (!isnull)
-			bytes[m] = PG_DETOAST_DATUM_PACKED(value);
-	}
-	if (bytes[0] == NULL)
-		return OUTCOME_EMPTY;
-	value = mmrd_pg_field(0, 1 + n, &isnull);
-	if (b->columns.model != 0 && !isnull)
-		model = mmrd_pg_key_text(SPI_gettypeid(SPI_tuptable->tupdesc, 1 + n),
-		                         value);
-	mmrd_pg_result_score(&b->versions, bytes, n, model, result);
-	return OUTCOME_RESULT;
-}
-
-/* Read and score one scan; in a memory context that is reset afterwards. */
+/* In a memory context that is reset afterwards. */
 static outcome
 score_scan(batch *b, const char *key, mmrd_pg_result *result)
 {
-	const Oid type =
-	    TupleDescAttr(RelationGetDescr(b->source), b->columns.key - 1)
-	        ->atttypid;
-	Datum values[] = {mmrd_pg_key_value(type, key)};
-	MemoryContext memory = CurrentMemoryContext;
-	outcome what;
-	int status;
+	mmrd_pg_scan_row row;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	status = SPI_execute_plan(b->query, values, NULL, true, 1);
-	if (status != SPI_OK_SELECT)
-		elog(ERROR, "could not read a scan: %s",
-		     SPI_result_code_string(status));
-	MemoryContextSwitchTo(memory);
-	if (SPI_processed == 0)
-		what = b->hides ? OUTCOME_HIDDEN : OUTCOME_GONE;
-	else
-		what = score_row(b, result);
-	SPI_finish();
-	MemoryContextSwitchTo(memory);
-	return what;
+	b->reads = true;
+	if (!mmrd_pg_scan_query_read(&b->query, key, &row))
+		return b->hides ? OUTCOME_HIDDEN : OUTCOME_GONE;
+	b->reads = false;
+	if (row.bytes[0] == NULL)
+		return OUTCOME_EMPTY;
+	mmrd_pg_result_score(&b->versions, row.bytes, b->columns.n_modalities,
+	                     row.model, result);
+	return OUTCOME_RESULT;
 }
 
 /*
@@ -339,10 +233,8 @@ is_about_scan(batch *b, int sqlstate, const mmrd_pg_entry *entry)
 				return false;
 			b->keep_marks = true;
 			return entry->attempts > 0;
-		case MAKE_SQLSTATE('4', '2', '0', '0', '0'): /* rights, names */
-			return !b->hides;
 		default:
-			return true;
+			return !(b->hides && b->reads); /* else a policy may have failed */
 	}
 }
 
@@ -439,7 +331,7 @@ score_all(batch *b)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	MemoryContextSwitchTo(b->memory);
-	prepare_query(b);
+	mmrd_pg_scan_query_prepare(b->source, &b->columns, &b->query);
 	mmrd_pg_threads_begin(mmrd_pg_setting_threads, b->memory);
 	mmrd_pg_attempts_add(b->entries, b->n, 1, true);
 	PG_ENSURE_ERROR_CLEANUP(take_marks_back, PointerGetDatum(b));
