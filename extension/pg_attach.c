@@ -87,7 +87,8 @@ choice(FunctionCallInfo fcinfo, int argument, const char *name,
 
 	if (PG_ARGISNULL(argument))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("%s must not be null", name)));
+		                errmsg("%s must not be null", name),
+		                errhint("Leave %s out for its default.", name)));
 	given = text_to_cstring(PG_GETARG_TEXT_PP(argument));
 	initStringInfo(&list);
 	for (int i = 0; i < n; i++)
@@ -106,8 +107,10 @@ static void
 need_source(FunctionCallInfo fcinfo)
 {
 	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("the source of the scans must be named")));
+		ereport(ERROR,
+		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		         errmsg("the source of the scans must be named"),
+		         errhint("Pass the name of a table, such as 'scans'.")));
 }
 
 /* Arguments as declared: see sql/86-attach.sql. */
@@ -120,8 +123,10 @@ read_arguments(FunctionCallInfo fcinfo, request *r)
 	need_source(fcinfo);
 	r->key = name_or_null(fcinfo, 1);
 	if (r->key == NULL)
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("the key column must be named")));
+		ereport(ERROR,
+		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		         errmsg("the key column must be named"),
+		         errhint("Pass the name of a column with a unique index.")));
 	if (!PG_ARGISNULL(2))
 		r->model = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	else if (mmrd_pg_setting_model[0] != '\0')
@@ -133,8 +138,10 @@ read_arguments(FunctionCallInfo fcinfo, request *r)
 	r->model_column = name_or_null(fcinfo, 8);
 	r->notify = name_or_null(fcinfo, 9);
 	if (r->notify != NULL && r->notify[0] == '\0')
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		                errmsg("the channel to notify must have a name")));
+		ereport(ERROR,
+		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		         errmsg("the channel to notify must have a name"),
+		         errhint("Leave notify out where nobody is to be told.")));
 }
 
 /* ---- what can be attached ---- */
@@ -160,7 +167,8 @@ check_table(const request *r)
 		     errdetail("It is %s.", strcmp(schema, "mmrd") == 0
 		                                ? "one of mmrd's own"
 		                                : "temporary: no other session could "
-		                                  "score its scans")));
+		                                  "score its scans"),
+		     errhint("Keep the scans in a table of your own that lasts.")));
 }
 
 static AttrNumber
@@ -171,7 +179,8 @@ find_column(const request *r, const char *name)
 	if (number <= 0)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
 		                errmsg("column \"%s\" of \"%s\" does not exist", name,
-		                       r->source.name)));
+		                       r->source.name),
+		                errhint("Pass the name of one of its columns.")));
 	return number;
 }
 
@@ -255,7 +264,9 @@ check_key(const request *r)
 	        lookup_type_cache(getBaseType(type), TYPECACHE_EQ_OPR)->eq_opr))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
 		                errmsg("keys of type %s cannot be compared",
-		                       format_type_be(type))));
+		                       format_type_be(type)),
+		                errhint("Use a column whose type has a default btree "
+		                        "operator class.")));
 }
 
 /* One trigger names each of them once. */
@@ -273,9 +284,12 @@ check_distinct(const request *r)
 	for (int i = 0; i < n; i++)
 		for (int j = 0; j < i; j++)
 			if (strcmp(names[i], names[j]) == 0)
-				ereport(ERROR,
-				        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				         errmsg("column \"%s\" is named twice", names[i])));
+				ereport(
+				    ERROR,
+				    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				     errmsg("column \"%s\" is named twice", names[i]),
+				     errhint("Key, pictures and model each need a column of "
+				             "their own; pass aux => NULL for RGB alone.")));
 }
 
 /*
@@ -328,7 +342,8 @@ check_whole(Relation rel)
 	                RelationGetRelationName(rel)),
 	         errdetail("\"%s\" is attached, and all of its partitions with "
 	                   "it.",
-	                   get_rel_name(columns.source))));
+	                   get_rel_name(columns.source)),
+	         errhint("Detach \"%s\" first.", get_rel_name(columns.source))));
 }
 
 static void

@@ -202,7 +202,8 @@ mmrd_pg_check_owner(Relation rel, const char *what)
 	ereport(ERROR,
 	        (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 	         errmsg("must be owner of table %s", RelationGetRelationName(rel)),
-	         errdetail("Only the owner of a table may %s.", what)));
+	         errdetail("Only the owner of a table may %s.", what),
+	         errhint("Ask its owner, or become a member of that role.")));
 }
 
 /* ---- keys ---- */
@@ -298,11 +299,15 @@ mmrd_pg_key_check(Oid type)
 	        ? !is_open(bound)
 	        : !is_open(base) && !(OidIsValid(element) && is_open(element)))
 		return;
-	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-	                errmsg("type %s cannot be a key", format_type_be(type)),
-	                errdetail("Reading values of a composite type, or of a "
-	                          "domain within another type, can run functions "
-	                          "of whoever made it.")));
+	ereport(
+	    ERROR,
+	    (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+	     errmsg("type %s cannot be a key", format_type_be(type)),
+	     errdetail("Reading values of a composite type, or of a "
+	               "domain within another type, can run functions "
+	               "of whoever made it."),
+	     errhint(
+	         "Use a column of a plain type, such as bigint, text or uuid.")));
 }
 
 Datum

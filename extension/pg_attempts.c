@@ -56,10 +56,12 @@ check_layout(Relation rel)
 		if (desc->natts <= i || TupleDescAttr(desc, i)->attisdropped ||
 		    TupleDescAttr(desc, i)->attlen != lengths[i] ||
 		    !TupleDescAttr(desc, i)->attnotnull)
-			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			                errmsg("table mmrd.pending is not as it was made"),
-			                errdetail("Column %d should be %d bytes wide.",
-			                          i + 1, lengths[i])));
+			ereport(ERROR,
+			        (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			         errmsg("table mmrd.pending is not as it was made"),
+			         errdetail("Column %d should be %d bytes wide.", i + 1,
+			                   lengths[i]),
+			         errhint("Undo what was done to it with ALTER TABLE.")));
 }
 
 /* The row's data on a page, or NULL when there is another one, or none. */

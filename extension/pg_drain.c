@@ -115,7 +115,8 @@ open_source(batch *b, Oid source, bool asked)
 		if (asked)
 			ereport(ERROR,
 			        (errcode(ERRCODE_UNDEFINED_TABLE),
-			         errmsg("relation with OID %u does not exist", source)));
+			         errmsg("relation with OID %u does not exist", source),
+			         errhint("It may have been dropped meanwhile.")));
 		return false;
 	}
 	PushActiveSnapshot(GetTransactionSnapshot());

@@ -95,8 +95,8 @@ key_of(const change *c, HeapTuple tuple)
 	                     NameStr(att->attname))
 	         : errdetail("Its key, column \"%s\", has %zu bytes as text, "
 	                     "and %d are allowed.",
-	                     NameStr(att->attname), strlen(key),
-	                     MMRD_PG_MAX_KEY)));
+	                     NameStr(att->attname), strlen(key), MMRD_PG_MAX_KEY),
+	     errhint("Give it another key.")));
 	return NULL;
 }
 
@@ -289,9 +289,9 @@ check_call(FunctionCallInfo fcinfo, const char *name, bool for_row)
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(data->tg_event) ||
 	    for_row != (bool) TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
 	    for_row == (bool) TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
-		ereport(ERROR,
-		        (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-		         errmsg("%s is a trigger that mmrd_attach makes", name)));
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+		                errmsg("%s is a trigger that mmrd_attach makes", name),
+		                errhint("Attach a table with mmrd_attach.")));
 }
 
 static void

@@ -43,8 +43,10 @@ static void
 need_source(FunctionCallInfo fcinfo)
 {
 	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("the source of the scans must be named")));
+		ereport(ERROR,
+		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		         errmsg("the source of the scans must be named"),
+		         errhint("Pass the name of a table, such as 'scans'.")));
 }
 
 /* ---- mmrd_rescore ---- */
@@ -214,8 +216,11 @@ mmrd_prune_results(PG_FUNCTION_ARGS)
 	PreventCommandDuringRecovery("mmrd_prune_results()");
 	PreventCommandIfReadOnly("mmrd_prune_results()");
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("older_than and maps_only must not be null")));
+		ereport(
+		    ERROR,
+		    (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		     errmsg("older_than and maps_only must not be null"),
+		     errhint("Leave them out for 90 days, and for whole results.")));
 	nulls[0] = PG_ARGISNULL(0) ? 'n' : ' ';
 	if (!PG_ARGISNULL(0))
 	{

@@ -57,7 +57,8 @@ mmrd_pg_scan_query_prepare(Relation rel, const mmrd_pg_columns *columns,
 	if (!OidIsValid(equality))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
 		                errmsg("keys of type %s cannot be compared",
-		                       format_type_be(type))));
+		                       format_type_be(type)),
+		                errhint("Attach the table by another column.")));
 	op_input_types(equality, &left, &parameter);
 	if (IsPolymorphicType(parameter))
 		parameter = getBaseType(type);

@@ -201,7 +201,8 @@ mmrd_score_pending(PG_FUNCTION_ARGS)
 	check_writable("mmrd_score_pending()");
 	if (PG_ARGISNULL(1) || PG_GETARG_INT32(1) < 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		                errmsg("max_rows must be a number above 0")));
+		                errmsg("max_rows must be a number above 0"),
+		                errhint("Leave it out for 1000.")));
 	d.limit = PG_GETARG_INT32(1);
 	begin(fcinfo, &d);
 	run(&d);
@@ -233,7 +234,8 @@ mmrd_drain(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1) || PG_GETARG_INT32(1) < 1 ||
 	    PG_GETARG_INT32(1) > MAX_BATCH)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		                errmsg("batch must be between 1 and %d", MAX_BATCH)));
+		                errmsg("batch must be between 1 and %d", MAX_BATCH),
+		                errhint("Leave it out for 16.")));
 	d.batch = PG_GETARG_INT32(1);
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
