@@ -75,6 +75,14 @@ is($node->safe_psql('postgres', q{
 		options => '{"epochs": 1, "input_size": 64, "teacher": "imagenet"}')}),
 	'8|t', 'and it trains');
 
+# Maps of real scans take no more than a quarter of their floats.
+is($node->safe_psql('postgres', q{
+	SELECT count(*), count(*) FILTER (WHERE octet_length(mmrd_map_send(i.map))
+		<= mmrd_width(i.map) * mmrd_height(i.map))
+	FROM (SELECT * FROM candy_normals WHERE split LIKE 'test%' ORDER BY id LIMIT 6) s,
+		LATERAL mmrd_inspect(s.rgb, s.aux, 'candy') i}),
+	'6|6', 'maps are small');
+
 # Every kind of scan trains and scores, at a size that shows nothing but that.
 sub trains_ok
 {
