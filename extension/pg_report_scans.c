@@ -12,15 +12,12 @@
 #include <stdlib.h>
 
 #include "access/relation.h"
-#include "catalog/pg_operator.h"
 #include "executor/spi.h"
-#include "extension/pg_access.h"
-#include "extension/pg_attachment.h"
 #include "extension/pg_glue.h"
 #include "extension/pg_input.h"
 #include "extension/pg_map.h"
 #include "extension/pg_report.h"
-#include "lib/stringinfo.h"
+#include "extension/pg_scan_query.h"
 #include "loader/image/format.h"
 #include "loader/image/png.h"
 #include "model/score/overlay.h"
@@ -29,11 +26,8 @@
 #include "model/score/thumbnail.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
-#include "utils/typcache.h"
 
 enum
 {
@@ -45,8 +39,7 @@ enum
 typedef struct photos
 {
 	const char *why_not; /* not at all, and why; NULL: they are */
-	SPIPlanPtr query;
-	Oid key_type;
+	mmrd_pg_scan_query query;
 } photos;
 
 /* ---- the table ---- */
@@ -62,48 +55,10 @@ may_read(Oid relation, const mmrd_pg_columns *columns)
 	                              ACL_SELECT) == ACLCHECK_OK);
 }
 
-static const char *
-column_name(Relation rel, AttrNumber number)
-{
-	return quote_identifier(
-	    NameStr(TupleDescAttr(RelationGetDescr(rel), number - 1)->attname));
-}
-
-/* SELECT rgb FROM scans WHERE id = $1, by the type's own equality. */
-static char *
-photo_query(Relation rel, const mmrd_pg_columns *columns, Oid *key_type)
-{
-	const Oid type =
-	    TupleDescAttr(RelationGetDescr(rel), columns->key - 1)->atttypid;
-	const Oid equality =
-	    lookup_type_cache(getBaseType(type), TYPECACHE_EQ_OPR)->eq_opr;
-	HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(equality));
-	Form_pg_operator operator;
-	char *sql;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for operator %u", equality);
-	operator=(Form_pg_operator) GETSTRUCT(tuple);
-	*key_type = IsPolymorphicType(operator->oprright) ? getBaseType(type) :
-	                                                  operator->oprright;
-	sql =
-	    psprintf("SELECT %s FROM %s WHERE %s OPERATOR(%s.%s) $1",
-	             column_name(rel, columns->modality[0]),
-	             quote_qualified_identifier(
-	                 get_namespace_name(RelationGetNamespace(rel)),
-	                 RelationGetRelationName(rel)),
-	             column_name(rel, columns->key),
-	             quote_identifier(get_namespace_name(operator->oprnamespace)),
-	             NameStr(operator->oprname));
-	ReleaseSysCache(tuple);
-	return sql;
-}
-
 static void
 prepare_photos(Relation rel, photos *p)
 {
 	mmrd_pg_columns columns;
-	char *sql;
 
 	memset(p, 0, sizeof(*p));
 	if (!mmrd_pg_relation_columns(rel, &columns))
@@ -117,40 +72,26 @@ prepare_photos(Relation rel, photos *p)
 		p->why_not = "You may not read the photos of this table.";
 		return;
 	}
-	sql = photo_query(rel, &columns, &p->key_type);
-	p->query = SPI_prepare(sql, 1, &p->key_type);
-	if (p->query == NULL)
-		elog(ERROR, "could not prepare \"%s\": %s", sql,
-		     SPI_result_code_string(SPI_result));
+	columns.n_modalities = 1; /* the photo is all that is wanted */
+	columns.model = 0;
+	mmrd_pg_scan_query_prepare(rel, &columns, &p->query);
 }
 
 /* The photo, detoasted in the current memory context, or NULL and why. */
 static const struct varlena *
 read_photo(const photos *p, const char *key, const char **why_not)
 {
-	MemoryContext memory = CurrentMemoryContext;
-	Datum values[1];
-	bool isnull = true;
-	Datum value = (Datum) 0;
+	mmrd_pg_scan_row row;
 
 	*why_not = p->why_not;
 	if (p->why_not != NULL)
 		return NULL;
-	values[0] = mmrd_pg_key_value(p->key_type, key);
-	if (SPI_execute_plan(p->query, values, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read a scan");
-	MemoryContextSwitchTo(memory);
-	if (SPI_processed == 0)
+	if (!mmrd_pg_scan_query_read(&p->query, key, &row))
 		*why_not = "The scan is no longer in the table, or you may not see "
 		           "it.";
-	else
-	{
-		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-		                      &isnull);
-		if (isnull)
-			*why_not = "The scan has no photo any more.";
-	}
-	return isnull ? NULL : PG_DETOAST_DATUM_COPY(value);
+	else if (row.bytes[0] == NULL)
+		*why_not = "The scan has no photo any more.";
+	return row.bytes[0];
 }
 
 /* ---- pictures ---- */
@@ -324,8 +265,6 @@ mmrd_pg_report_pictures(mmrd_pg_report *r)
 		MemoryContextSwitchTo(r->memory);
 		r->worst[i].key = mmrd_pg_report_text(r->worst[i].key);
 		MemoryContextReset(one);
-		SPI_freetuptable(SPI_tuptable);
-		SPI_tuptable = NULL;
 	}
 	SPI_finish();
 	MemoryContextSwitchTo(caller);
