@@ -432,6 +432,8 @@ mmrd_chart_loss(mmrd_page *page, const mmrd_report_model *model)
 	mmrd_plot plot = {.page = page};
 	double most = 0;
 
+	if (n < 1)
+		return;
 	/* The first and the last epoch, and what fits between them. */
 	for (int32_t i = 0; i < n; i++)
 	{

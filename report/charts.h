@@ -26,7 +26,7 @@ void mmrd_chart_spread(mmrd_page *page, const mmrd_report *report,
                        const mmrd_report_model *model, const float *validation,
                        size_t n_validation);
 
-/* The loss of each epoch, of which there is at least one. */
+/* The loss of each epoch; nothing where there is none. */
 void mmrd_chart_loss(mmrd_page *page, const mmrd_report_model *model);
 
 #endif /* MMRD_CHARTS_H */
