@@ -1,5 +1,5 @@
 -- mmrd_report: what is on the page, for whom, and what is refused.  How it
--- looks is in tests/t/042_report_browser.pl.
+-- looks is in tests/t/044_report_browser.pl.
 DROP EXTENSION mmrd CASCADE;
 CREATE EXTENSION mmrd;
 SET mmrd.progress = off;

@@ -166,6 +166,7 @@ $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
 my $reader = MmrdSession->new($standby);
 is($reader->query($waiting), $one->query($waiting), 'a standby has the same scans waiting');
 is($reader->query($all), $one->query($all), 'and the same results');
+like($reader->query(q{SELECT mmrd_report('parts')}), qr/alt="photo of the scan"/, 'and a report of them');
 (undef, $errors) = $reader->query('SELECT mmrd_score_pending()');
 like($errors, qr/cannot execute mmrd_score_pending\(\) during recovery.*Run it on the primary/s, 'but does not score them');
 (undef, $errors) = $reader->query('CALL mmrd_drain()');

@@ -1,4 +1,4 @@
-# tests/t/042_report_browser.pl
+# tests/t/044_report_browser.pl
 #	A page of mmrd_report() in a browser: light, dark, on a phone; what it
 #	asks for (nothing), and that its pictures and texts arrive.
 #
