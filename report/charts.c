@@ -290,8 +290,9 @@ mmrd_chart_scores(mmrd_page *page, const mmrd_report_model *model,
 	plot.y_hi = mmrd_ticks_above(most * 1.08, 4);
 
 	begin_legend(page);
-	put_key(page, "normal", "these scans");
-	if (isfinite(model->threshold))
+	if (n_scores > 0)
+		put_key(page, "normal", "these scans");
+	if (n_scores > 0 && isfinite(model->threshold))
 		put_key(page, "anomalous", "above the threshold");
 	if (n_validation > 0)
 		put_key(page, "known", "validation scans (known to be good)");
@@ -304,7 +305,7 @@ mmrd_chart_scores(mmrd_page *page, const mmrd_report_model *model,
 	mmrd_plot_end(&plot);
 	mmrd_page_raw(page, model->relative
 	                        ? "<p class=\"axis below\">score, in multiples of "
-	                          "the threshold it was compared with</p>"
+	                          "the threshold</p>"
 	                        : "<p class=\"axis below\">score</p>");
 	if (recent.beyond + known.beyond > 0)
 	{

@@ -11,10 +11,12 @@
 #include "model/base/checked.h"
 #include "report/plot.h"
 
-enum
+/* Few scores in many bins are a comb: about so many bins for n of them. */
+static int
+about_bins(size_t n)
 {
-	ABOUT_BINS = 36
-};
+	return n < 100 ? 12 : n < 500 ? 24 : 36;
+}
 
 /* Scores above this share of all are shown in the last bin, if they are far
  * away. */
@@ -50,7 +52,8 @@ mmrd_histogram_choose(const float *a, size_t n_a, const float *b, size_t n_b,
 	if (!(hi > lo))
 		hi = lo + (lo != 0 ? 0.1 * fabs(lo) : 1); /* all are the same */
 
-	histogram->step = mmrd_ticks_choose(lo, hi, ABOUT_BINS).step;
+	histogram->step =
+	    mmrd_ticks_choose(lo, hi, about_bins(n_a > n_b ? n_a : n_b)).step;
 	if (isfinite(threshold))
 		lo = threshold -
 		     histogram->step * ceil((threshold - lo) / histogram->step + 1e-6);

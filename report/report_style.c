@@ -160,7 +160,8 @@ mmrd_report_style(void)
 	    "color:var(--soft)}\n"
 	    ".regions li::marker{color:var(--alert);font-weight:700}\n"
 	    "footer{color:var(--soft);font-size:13px;margin-top:28px}\n"
-	    /* phones */
+	    /* narrow windows, phones */
+	    "@media(max-width:1000px){.columns .minor{display:none}}\n"
 	    "@media(max-width:720px){main{padding:24px 14px}"
 	    "h1{font-size:27px}.summary{font-size:18px}"
 	    ".columns{grid-template-columns:minmax(0,1fr)}"
@@ -171,6 +172,9 @@ mmrd_report_style(void)
 	    /* paper */
 	    "@media print{:root{--ground:#fff;--shadow:none}"
 	    "main{max-width:none;padding:0}"
+	    "h2,.lead{break-after:avoid}.minor{display:none}"
+	    ".scroll{overflow:visible}table{font-size:11px}"
+	    "th,td{white-space:normal;padding:5px 6px}"
 	    ".card,.tile{break-inside:avoid;border-color:#bbb}"
 	    "*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
 }
