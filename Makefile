@@ -1,7 +1,7 @@
 # mmrd: build, install, and every check, each under one name ("make help").
 
 EXTENSION  = mmrd
-EXTVERSION = 0.1.0
+EXTVERSION = 0.2.0
 MODULE_big = mmrd
 
 # These need no server files to start with: their scripts install what is
