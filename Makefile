@@ -1,7 +1,7 @@
 # mmrd: build, install, and every check, each under one name ("make help").
 
 EXTENSION  = mmrd
-EXTVERSION = 0.1.0
+EXTVERSION = 0.2.0
 MODULE_big = mmrd
 
 # These need no server files to start with: their scripts install what is
@@ -162,7 +162,7 @@ build/unit/test_network_double: build/double/tests/unit/test_network_golden.o \
 UNIT_BINS = $(UNIT_NAMES:%=build/unit/%) build/unit/test_network_double
 
 .PHONY: help unit unit-build unit-sanitize unit-sanitize-build clang layers \
-	format format-check lint bench coverage valgrind fuzz dist
+	format format-check lint bench coverage valgrind fuzz dist update-script deb
 
 unit-build: $(UNIT_BINS)
 unit: unit-build ## unit tests, no server needed
@@ -205,7 +205,7 @@ format: ## let .clang-format decide
 
 # cppcheck believes that a loop may run no time, and that a cast makes a copy.
 CPPCHECK_WRONG = missingIncludeSystem uninitvar invalidPointerCast
-SCRIPTS = .ci/run $(filter-out %.sql,$(wildcard scripts/*)) \
+SCRIPTS = .ci/run $(filter-out %.sql %.pl,$(wildcard scripts/*)) \
           tests/docs/run-examples tests/real/candycane
 lint: ## cppcheck, clang-tidy, shellcheck
 	@scripts/install-packages lint
@@ -262,6 +262,12 @@ build/fuzz/%: build/fuzz/tests/fuzz/%.o $(FUZZ_CORE:%=build/fuzz/%)
 fuzz: all $(FUZZ_NAMES:%=build/fuzz/%) ## each decoder fuzzed; FUZZ_SECONDS=20
 	@scripts/run-fuzz $(FUZZ_SECONDS) $(filter build/fuzz/%,$^)
 	@scripts/run-fuzz-models $(FUZZ_SECONDS)
+
+update-script: ## copy new parts of sql/ into the script that updates
+	@scripts/update-script
+
+deb: ## Debian packages for this system, in build/deb
+	@scripts/build-deb
 
 dist: ## the release archive, from the last commit
 	@mkdir -p build

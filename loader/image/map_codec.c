@@ -212,6 +212,7 @@ mmrd_map_encode(const mmrd_map_view *map, uint8_t **bytes, size_t *n_bytes,
 	uint16_t *levels = NULL;
 	uint8_t *planes = NULL;
 	uint8_t *out = NULL;
+	uint8_t *fitted;
 	size_t n_packed = 0;
 	size_t n;
 
@@ -243,9 +244,8 @@ mmrd_map_encode(const mmrd_map_view *map, uint8_t **bytes, size_t *n_bytes,
 		goto done;
 	put_header(&info, (uint32_t) n_packed, out);
 	*n_bytes = MMRD_MAP_HEADER_BYTES + n_packed;
-	*bytes = realloc(out, *n_bytes); /* give back what the bound was over */
-	if (*bytes == NULL)
-		*bytes = out;
+	fitted = realloc(out, *n_bytes); /* give back what the bound was over */
+	*bytes = fitted != NULL ? fitted : out;
 	out = NULL;
 
 done:
@@ -376,10 +376,10 @@ static bool
 ends_present(const mmrd_map_info *info, const uint16_t *levels, size_t n)
 {
 	const int top = info->lo < info->hi ? MMRD_MAP_LEVELS : 0;
-	int lo = levels[0];
-	int hi = levels[0];
+	int lo = MMRD_MAP_LEVELS;
+	int hi = 0;
 
-	for (size_t p = 1; p < n; p++)
+	for (size_t p = 0; p < n; p++)
 	{
 		lo = levels[p] < lo ? levels[p] : lo;
 		hi = levels[p] > hi ? levels[p] : hi;
