@@ -204,25 +204,38 @@ highest_share(const mmrd_histogram *h)
 	return most;
 }
 
+/* A number of scans, and which share of them all. */
+static void
+put_bin_count(mmrd_page *page, const mmrd_histogram *h, int bin,
+              const char *what)
+{
+	mmrd_page_count(page, h->count[bin]);
+	mmrd_page_format(page, " %s%s (", what, h->count[bin] == 1 ? "" : "s");
+	mmrd_page_percent(page, share_in(h, bin));
+	mmrd_page_raw(page, ")");
+}
+
 static void
 put_bin_title(mmrd_page *page, const mmrd_histogram *recent,
               const mmrd_histogram *known, int bin)
 {
-	mmrd_page_raw(page, "<title>");
-	mmrd_page_number(page, recent->lo + bin * recent->step);
-	mmrd_page_raw(page, " to ");
-	mmrd_page_number(page, recent->lo + (bin + 1) * recent->step);
+	const double left = recent->lo + bin * recent->step;
+	/* One digit more than the step has: the ends are no round numbers. */
+	const int digits = 1 + (int) ceil(-log10(recent->step) - 1e-9);
+	const int decimals = digits < 0 ? 0 : digits > 9 ? 9 : digits;
+
+	mmrd_page_format(page, "<title>%.*f to %.*f", decimals, left, decimals,
+	                 left + recent->step);
 	if (bin == recent->n - 1 && recent->beyond + known->beyond > 0)
 		mmrd_page_raw(page, " and above");
 	mmrd_page_raw(page, ": ");
-	mmrd_page_count(page, recent->count[bin]);
-	mmrd_page_raw(page, " scans (");
-	mmrd_page_percent(page, share_in(recent, bin));
-	mmrd_page_raw(page, "), ");
-	mmrd_page_count(page, known->count[bin]);
-	mmrd_page_raw(page, " validation scans (");
-	mmrd_page_percent(page, share_in(known, bin));
-	mmrd_page_raw(page, ")</title>");
+	put_bin_count(page, recent, bin, "scan");
+	if (known->total > 0)
+	{
+		mmrd_page_raw(page, ", ");
+		put_bin_count(page, known, bin, "validation scan");
+	}
+	mmrd_page_raw(page, "</title>");
 }
 
 /* The outline of a histogram, a staircase from the floor to the floor. */

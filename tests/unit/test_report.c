@@ -419,6 +419,7 @@ test_empty(sample *s)
 	model.n_epochs = 1;
 	html = write_page(&report);
 	check_holds(html, "Of 1 scan, none is anomalous.");
+	check_holds(html, ": 1 scan (100&#8239;%), ");
 	free(html);
 
 	/* Only scans that failed. */
