@@ -85,6 +85,17 @@ mmrd_pg_own_relation(const char *name)
 	return relation;
 }
 
+void
+mmrd_pg_access_by_index(void)
+{
+	static const char *const off[] = {"enable_seqscan", "enable_sort",
+	                                  "enable_bitmapscan", "jit"};
+
+	for (size_t i = 0; i < lengthof(off); i++)
+		(void) set_config_option(off[i], "off", PGC_USERSET, PGC_S_SESSION,
+		                         GUC_ACTION_SAVE, true, 0, false);
+}
+
 static void
 prepare(mmrd_pg_statement *statement)
 {

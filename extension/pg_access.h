@@ -37,6 +37,12 @@ typedef struct mmrd_pg_access
 extern void mmrd_pg_access_begin(mmrd_pg_access *access);
 extern void mmrd_pg_access_end(mmrd_pg_access *access);
 
+/*
+ * Until the access ends, plan by indexes: for tables that are short when
+ * their statistics are made and long when they are used, or the reverse.
+ */
+extern void mmrd_pg_access_by_index(void);
+
 /* The OID of mmrd.name; needs no access, and looks nothing else up. */
 extern Oid mmrd_pg_own_relation(const char *name);
 

@@ -168,6 +168,7 @@ claim(batch *b, int n, int64 *after)
 
 	b->entries = MemoryContextAlloc(b->memory, sizeof(mmrd_pg_entry) * n);
 	mmrd_pg_access_begin(&access);
+	mmrd_pg_access_by_index();
 	claimed = mmrd_pg_pending_claim(source, *after, n, b->entries, b->memory);
 	if (claimed == 0)
 	{
@@ -375,9 +376,10 @@ settle(batch *b, mmrd_pg_progress *progress)
 	if (b->n == 0)
 		return;
 	mmrd_pg_access_begin(&access);
+	mmrd_pg_access_by_index();
 	/* Of newer changes, those that the scans were read with. */
 	mmrd_pg_pending_delete(
-	    source, mmrd_pg_pending_ids(source, b->entries, b->n, b->memory));
+	    source, mmrd_pg_pending_rows(source, b->entries, b->n, b->memory));
 	for (int i = 0; i < b->n; i++)
 	{
 		if (b->outcomes[i] == OUTCOME_RESULT)

@@ -136,6 +136,7 @@ remove_result(const change *c, const char *key)
 	mmrd_pg_access access;
 
 	mmrd_pg_access_begin(&access);
+	mmrd_pg_access_by_index();
 	if (!keeps_deleted(c->source))
 		mmrd_pg_result_remove(c->source, key, c->columns.scores);
 	mmrd_pg_access_end(&access);

@@ -62,51 +62,43 @@ mmrd_pg_pending_add(Oid source, const char *key)
 /* ---- claiming ---- */
 
 /*
- * min() is one descent of an index for each row, whatever the planner
- * believes about the size of the table; an anti-join may become a hash.
+ * A queue is short when its statistics are made and long when they are used,
+ * or the reverse, so these statements leave the planner one way each: rows of
+ * a source, in order, by the primary key; rows of a scan by the index of keys
+ * (IS NOT DISTINCT FROM is no condition for an index); rows to be deleted by
+ * where they are.  min() and LATERAL are one descent for each scan, where a
+ * join might become a hash of everything.
  */
 static mmrd_pg_statement claim_rows = {
     "SELECT p.id, p.key, p.attempts, p.ctid FROM mmrd.pending p "
     "WHERE p.source = $1 AND p.id > $2 AND p.id = (SELECT min(o.id) FROM "
-    "mmrd.pending o WHERE o.source = p.source AND o.key = p.key) "
-    "ORDER BY p.id LIMIT $3 FOR UPDATE OF p SKIP LOCKED",
+    "mmrd.pending o WHERE o.key = p.key AND o.source IS NOT DISTINCT FROM "
+    "p.source) ORDER BY p.id LIMIT $3 FOR UPDATE OF p SKIP LOCKED",
     false,
     3,
     {OIDOID, INT8OID, INT4OID},
     NULL};
 
-static mmrd_pg_statement list_ids = {
-    "SELECT coalesce(array_agg(id), '{}') FROM mmrd.pending "
-    "WHERE source = $1 AND key = ANY ($2)",
+static mmrd_pg_statement list_rows = {
+    "SELECT coalesce(array_agg(p.ctid), '{}') FROM unnest($2) k (key), "
+    "LATERAL (SELECT o.ctid FROM mmrd.pending o WHERE o.key = k.key "
+    "AND o.source IS NOT DISTINCT FROM $1 OFFSET 0) p",
     true,
     2,
     {OIDOID, TEXTARRAYOID},
     NULL};
 
+/* None of them moves: rows of this table are never updated. */
 static mmrd_pg_statement delete_rows = {
-    "DELETE FROM mmrd.pending WHERE source = $1 AND id = ANY ($2)",
+    "DELETE FROM mmrd.pending WHERE ctid = ANY ($2) "
+    "AND source IS NOT DISTINCT FROM $1",
     false,
     2,
-    {OIDOID, INT8ARRAYOID},
+    {OIDOID, TIDARRAYOID},
     NULL};
 
 static mmrd_pg_statement forget_source = {
     "DELETE FROM mmrd.pending WHERE source = $1", false, 1, {OIDOID}, NULL};
-
-/*
- * The table is short when its statistics are made and long when they are
- * used, or the reverse: the index is right in either case.
- */
-static void
-use_index(void)
-{
-	static const char *const off[] = {"enable_seqscan", "enable_sort",
-	                                  "enable_bitmapscan", "jit"};
-
-	for (size_t i = 0; i < lengthof(off); i++)
-		(void) set_config_option(off[i], "off", PGC_USERSET, PGC_S_SESSION,
-		                         GUC_ACTION_SAVE, true, 0, false);
-}
 
 int
 mmrd_pg_pending_claim(Oid source, int64 after, int n, mmrd_pg_entry *out,
@@ -114,13 +106,10 @@ mmrd_pg_pending_claim(Oid source, int64 after, int n, mmrd_pg_entry *out,
 {
 	Datum values[] = {ObjectIdGetDatum(source), Int64GetDatum(after),
 	                  Int32GetDatum(n)};
-	const int level = NewGUCNestLevel();
 	bool isnull;
 	int found;
 
-	use_index();
 	found = (int) mmrd_pg_run(&claim_rows, values, NULL);
-	AtEOXact_GUC(false, level);
 	for (int i = 0; i < found; i++)
 	{
 		out[i].id = DatumGetInt64(mmrd_pg_field(i, 1, &isnull));
@@ -144,35 +133,29 @@ mmrd_pg_pending_keys(const mmrd_pg_entry *entries, int n)
 }
 
 Datum
-mmrd_pg_pending_ids(Oid source, const mmrd_pg_entry *entries, int n,
-                    MemoryContext owner)
+mmrd_pg_pending_rows(Oid source, const mmrd_pg_entry *entries, int n,
+                     MemoryContext owner)
 {
 	Datum values[] = {ObjectIdGetDatum(source),
 	                  mmrd_pg_pending_keys(entries, n)};
-	const int level = NewGUCNestLevel();
 	MemoryContext before;
 	bool isnull;
-	Datum ids;
+	Datum rows;
 
-	use_index();
-	mmrd_pg_run(&list_ids, values, NULL);
-	AtEOXact_GUC(false, level);
+	mmrd_pg_run(&list_rows, values, NULL);
 	before = MemoryContextSwitchTo(owner);
-	ids =
+	rows =
 	    PointerGetDatum(DatumGetArrayTypePCopy(mmrd_pg_field(0, 1, &isnull)));
 	MemoryContextSwitchTo(before);
-	return ids;
+	return rows;
 }
 
 void
-mmrd_pg_pending_delete(Oid source, Datum ids)
+mmrd_pg_pending_delete(Oid source, Datum rows)
 {
-	Datum values[] = {ObjectIdGetDatum(source), ids};
-	const int level = NewGUCNestLevel();
+	Datum values[] = {ObjectIdGetDatum(source), rows};
 
-	use_index();
 	mmrd_pg_run(&delete_rows, values, NULL);
-	AtEOXact_GUC(false, level);
 }
 
 void

@@ -23,7 +23,10 @@
 /* Add a row for a change of this scan.  Needs no right on the table. */
 extern void mmrd_pg_pending_add(Oid source, const char *key);
 
-/* ---- the rest runs between mmrd_pg_access_begin() and _end() ---- */
+/*
+ * The rest runs between mmrd_pg_access_begin() and _end(), with
+ * mmrd_pg_access_by_index().
+ */
 
 typedef struct mmrd_pg_entry
 {
@@ -41,14 +44,14 @@ extern int mmrd_pg_pending_claim(Oid source, int64 after, int n,
                                  mmrd_pg_entry *out, MemoryContext owner);
 
 /*
- * The ids of all rows of these scans, claimed and newer ones, as the active
- * snapshot sees them; as an array of bigint in the memory of owner.
+ * Where all rows of these scans are, claimed and newer ones, as the active
+ * snapshot sees them; an array of tid in the memory of owner.
  */
-extern Datum mmrd_pg_pending_ids(Oid source, const mmrd_pg_entry *entries,
-                                 int n, MemoryContext owner);
+extern Datum mmrd_pg_pending_rows(Oid source, const mmrd_pg_entry *entries,
+                                  int n, MemoryContext owner);
 
-/* Delete the rows of an array of ids. */
-extern void mmrd_pg_pending_delete(Oid source, Datum ids);
+/* Delete those rows, in the same transaction. */
+extern void mmrd_pg_pending_delete(Oid source, Datum rows);
 
 /* Delete all rows of a source; waits for those who have claimed some. */
 extern void mmrd_pg_pending_forget(Oid source);

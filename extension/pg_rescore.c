@@ -32,8 +32,8 @@ static mmrd_pg_statement requeue_results = {
     "INSERT INTO mmrd.pending (source, key) SELECT r.source, r.key "
     "FROM mmrd.results r WHERE r.source = $1 AND "
     "($2 IS NULL OR r.scored_at >= $2) AND ($3 IS NULL OR r.model = $3) AND "
-    "NOT EXISTS (SELECT FROM mmrd.pending p WHERE p.source = r.source "
-    "AND p.key = r.key) ORDER BY r.scored_at",
+    "NOT EXISTS (SELECT FROM mmrd.pending p WHERE p.key = r.key AND "
+    "p.source IS NOT DISTINCT FROM r.source) ORDER BY r.scored_at",
     false,
     3,
     {OIDOID, TIMESTAMPTZOID, TEXTOID},

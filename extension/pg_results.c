@@ -179,11 +179,13 @@ static mmrd_pg_statement remove_unless_busy = {
 static mmrd_pg_statement forget_source = {
     "DELETE FROM mmrd.results WHERE source = $1", false, 1, {OIDOID}, NULL};
 
+/* One descent of the index for each, whatever the statistics say. */
 static mmrd_pg_statement busy_results = {
-    "WITH mine AS MATERIALIZED (SELECT key FROM mmrd.results "
-    "WHERE source = $1 AND key = ANY ($2) FOR UPDATE SKIP LOCKED) "
-    "SELECT key FROM mmrd.results WHERE source = $1 AND key = ANY ($2) "
-    "AND key <> ALL (ARRAY(SELECT key FROM mine))",
+    "SELECT k.key FROM unnest($2) k (key) CROSS JOIN LATERAL (SELECT FROM "
+    "mmrd.results r WHERE r.source = $1 AND r.key = k.key OFFSET 0) found "
+    "LEFT JOIN LATERAL (SELECT true AS locked FROM mmrd.results r WHERE "
+    "r.source = $1 AND r.key = k.key FOR UPDATE SKIP LOCKED) mine ON true "
+    "WHERE mine.locked IS NULL",
     false,
     2,
     {OIDOID, TEXTARRAYOID},

@@ -163,6 +163,12 @@ INSERT INTO scans VALUES (60, 'x', 'y');
 SELECT count(*) FROM scans WHERE id = 60;
 DELETE FROM scans WHERE id = 1;
 SELECT count(*) FROM mmrd.results WHERE key = '1';
+-- a statement that is cancelled is, and records nothing
+BEGIN;
+SET LOCAL statement_timeout = 8;
+INSERT INTO scans SELECT 100 + m.id * 12 + n.id, m.rgb, m.aux FROM made m, made n;
+ROLLBACK;
+SELECT count(*) FROM mmrd.results WHERE error LIKE '%cancel%' OR key >= '100' AND key < '2';
 -- scans of a table in this mode can be scored again, too
 SELECT mmrd_attach_options('scans', on_delete => 'remove');
 SELECT max(scored_at) AS latest FROM mmrd.results \gset

@@ -12,7 +12,13 @@ use MmrdSession;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(allows_streaming => 1);
-$node->append_conf('postgresql.conf', "mmrd.threads = 1\nmmrd.progress = off\nclient_min_messages = error");
+$node->append_conf('postgresql.conf', q{
+mmrd.threads = 1
+mmrd.progress = off
+client_min_messages = error
+# A standby compares each page that it has changed with the primary's.
+wal_consistency_checking = 'heap, heap2, btree, sequence'
+});
 $node->start;
 
 my $one = MmrdSession->new($node);
