@@ -87,30 +87,39 @@ find_row(Page page, const mmrd_pg_entry *entry)
 	return id == entry->id ? data : NULL;
 }
 
-static XLogRecPtr
-add_to_row(Relation rel, const mmrd_pg_entry *entry, int by)
+static void
+add_to_row(Page page, const mmrd_pg_entry *entry, int by)
 {
-	const Buffer buffer =
-	    ReadBuffer(rel, ItemPointerGetBlockNumber(&entry->at));
-	GenericXLogState *state;
-	XLogRecPtr end;
+	char *data = find_row(page, entry);
 	int32 attempts;
-	char *data;
-	Page page;
 
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	if (find_row(BufferGetPage(buffer), entry) == NULL)
-	{
-		UnlockReleaseBuffer(buffer);
-		elog(ERROR, "row %lld of mmrd.pending is not where it was locked",
-		     (long long) entry->id);
-	}
-	state = GenericXLogStart(rel);
-	page = GenericXLogRegisterBuffer(state, buffer, 0);
-	data = find_row(page, entry); /* now in the copy that will be logged */
 	memcpy(&attempts, data + OFFSET_ATTEMPTS, sizeof(attempts));
 	attempts = Max(attempts + by, 0);
 	memcpy(data + OFFSET_ATTEMPTS, &attempts, sizeof(attempts));
+}
+
+/* n entries whose rows are on the same page. */
+static XLogRecPtr
+add_to_page(Relation rel, const mmrd_pg_entry *entries, int n, int by)
+{
+	const Buffer buffer =
+	    ReadBuffer(rel, ItemPointerGetBlockNumber(&entries[0].at));
+	GenericXLogState *state;
+	XLogRecPtr end;
+	Page page;
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	for (int i = 0; i < n; i++)
+		if (find_row(BufferGetPage(buffer), &entries[i]) == NULL)
+		{
+			UnlockReleaseBuffer(buffer);
+			elog(ERROR, "row %lld of mmrd.pending is not where it was locked",
+			     (long long) entries[i].id);
+		}
+	state = GenericXLogStart(rel);
+	page = GenericXLogRegisterBuffer(state, buffer, 0); /* a copy */
+	for (int i = 0; i < n; i++)
+		add_to_row(page, &entries[i], by);
 	end = GenericXLogFinish(state);
 	UnlockReleaseBuffer(buffer);
 	return end;
@@ -123,8 +132,16 @@ mmrd_pg_attempts_add(const mmrd_pg_entry *entries, int n, int by, bool durable)
 	XLogRecPtr end = InvalidXLogRecPtr;
 
 	check_layout(rel);
-	for (int i = 0; i < n; i++)
-		end = add_to_row(rel, &entries[i], by);
+	for (int first = 0, after; first < n; first = after)
+	{
+		const BlockNumber block =
+		    ItemPointerGetBlockNumber(&entries[first].at);
+
+		for (after = first + 1; after < n; after++)
+			if (ItemPointerGetBlockNumber(&entries[after].at) != block)
+				break;
+		end = add_to_page(rel, &entries[first], after - first, by);
+	}
 	if (durable && RelationNeedsWAL(rel))
 		XLogFlush(end);
 	table_close(rel, NoLock);
