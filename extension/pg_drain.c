@@ -133,24 +133,19 @@ open_source(batch *b, Oid source, bool asked)
 	}
 	b->versions.attachment = &b->attachment;
 	b->versions.memory = b->memory;
-	/* What concerns all of its scans is not written into each result. */
-	if (attached && b->columns.model == 0)
-		mmrd_pg_check_modalities(mmrd_pg_versions_get(&b->versions, NULL),
-		                         b->columns.n_modalities > 1,
-		                         b->columns.n_modalities > 2);
 	PopActiveSnapshot();
 	return attached;
 }
 
 /* ---- claiming ---- */
 
-static bool
-is_busy(const char *key, char **busy, int n_busy)
+static const mmrd_pg_earlier *
+find_earlier(const char *key, const mmrd_pg_earlier *earlier, int n)
 {
-	for (int i = 0; i < n_busy; i++)
-		if (strcmp(key, busy[i]) == 0)
-			return true;
-	return false;
+	for (int i = 0; i < n; i++)
+		if (strcmp(key, earlier[i].key) == 0)
+			return &earlier[i];
+	return NULL;
 }
 
 /*
@@ -163,9 +158,8 @@ claim(batch *b, int n, int64 *after)
 	const Oid source = b->attachment.source;
 	mmrd_pg_access access;
 	int claimed;
-	char **busy;
-	int n_busy;
-
+	mmrd_pg_earlier *earlier;
+	int n_earlier;
 	b->entries = MemoryContextAlloc(b->memory, sizeof(mmrd_pg_entry) * n);
 	mmrd_pg_access_begin(&access);
 	mmrd_pg_access_by_index();
@@ -175,16 +169,20 @@ claim(batch *b, int n, int64 *after)
 		mmrd_pg_access_end(&access);
 		return false;
 	}
-	busy = mmrd_pg_results_lock(
-	    source, mmrd_pg_pending_keys(b->entries, claimed), &n_busy, b->memory);
+	earlier =
+	    mmrd_pg_results_lock(source, mmrd_pg_pending_keys(b->entries, claimed),
+	                         &n_earlier, b->memory);
 	mmrd_pg_attachment_follow(b->source, &b->columns);
 	mmrd_pg_access_end(&access);
 
 	for (int i = 0; i < claimed; i++)
 	{
-		const mmrd_pg_entry entry = b->entries[i];
+		mmrd_pg_entry entry = b->entries[i];
+		const mmrd_pg_earlier *result =
+		    find_earlier(entry.key, earlier, n_earlier);
 
-		if (!is_busy(entry.key, busy, n_busy))
+		entry.has_result = result != NULL;
+		if (result == NULL || result->locked)
 		{
 			/* One with a mark is scored alone. */
 			if (b->n > 0 && (entry.attempts > 0 || b->entries[0].attempts > 0))
@@ -384,7 +382,8 @@ settle(batch *b, mmrd_pg_progress *progress)
 	{
 		if (b->outcomes[i] == OUTCOME_RESULT)
 		{
-			mmrd_pg_result_write(source, &b->results[i]);
+			mmrd_pg_result_write(source, &b->results[i],
+			                     b->entries[i].has_result);
 			mmrd_pg_result_notify(&b->attachment, &b->results[i]);
 			progress->results++;
 		}
@@ -396,11 +395,22 @@ settle(batch *b, mmrd_pg_progress *progress)
 	progress->settled += b->n;
 }
 
+/* What concerns all scans of a source is not written into each result. */
+static void
+check_model(batch *b)
+{
+	if (b->columns.model == 0)
+		mmrd_pg_check_modalities(mmrd_pg_versions_get(&b->versions, NULL),
+		                         b->columns.n_modalities > 1,
+		                         b->columns.n_modalities > 2);
+}
+
 /* What was claimed, from the snapshot to the results. */
 static void
 process(batch *b, mmrd_pg_progress *progress)
 {
 	PushActiveSnapshot(GetTransactionSnapshot());
+	check_model(b);
 	b->results =
 	    MemoryContextAllocZero(b->memory, sizeof(mmrd_pg_result) * b->n);
 	b->outcomes = MemoryContextAllocZero(b->memory, sizeof(outcome) * b->n);

@@ -153,7 +153,7 @@ write_result(const mmrd_pg_attachment *attachment,
 	mmrd_pg_access access;
 
 	mmrd_pg_access_begin(&access);
-	mmrd_pg_result_write(attachment->source, result);
+	mmrd_pg_result_write(attachment->source, result, true);
 	mmrd_pg_access_end(&access);
 	mmrd_pg_result_notify(attachment, result);
 }

@@ -114,6 +114,7 @@ mmrd_pg_pending_claim(Oid source, int64 after, int n, mmrd_pg_entry *out,
 	{
 		out[i].id = DatumGetInt64(mmrd_pg_field(i, 1, &isnull));
 		out[i].key = mmrd_pg_field_text(i, 2, owner);
+		out[i].has_result = false;
 		out[i].attempts = DatumGetInt32(mmrd_pg_field(i, 3, &isnull));
 		out[i].at =
 		    *(ItemPointer) DatumGetPointer(mmrd_pg_field(i, 4, &isnull));

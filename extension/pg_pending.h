@@ -34,6 +34,7 @@ typedef struct mmrd_pg_entry
 	ItemPointerData at; /* where the row is, as long as it is locked */
 	int32 attempts;
 	char *key;
+	bool has_result; /* for whoever claims to say: an earlier one */
 } mmrd_pg_entry;
 
 /*

@@ -139,10 +139,6 @@ enum
 	MAP_PARAMETER = 10
 };
 
-/*
- * An older reading never replaces a newer one.  Who claims scans makes sure
- * of that already; in mode trigger this is what does.
- */
 static mmrd_pg_statement write_result = {
     "INSERT INTO mmrd.results AS r (source, key, model, version, score, "
     "normalized, anomalous, threshold, area, regions, map, error, scored_at, "
@@ -152,13 +148,12 @@ static mmrd_pg_statement write_result = {
     "normalized = excluded.normalized, anomalous = excluded.anomalous, "
     "threshold = excluded.threshold, area = excluded.area, regions = "
     "excluded.regions, map = excluded.map, error = excluded.error, scored_at "
-    "= excluded.scored_at, elapsed_ms = excluded.elapsed_ms "
-    "WHERE r.scored_at <= excluded.scored_at",
+    "= excluded.scored_at, elapsed_ms = excluded.elapsed_ms WHERE $15",
     false,
-    14,
+    15,
     {OIDOID, TEXTOID, TEXTOID, INT4OID, FLOAT4OID, FLOAT4OID, BOOLOID,
      FLOAT4OID, FLOAT4OID, INT4OID, InvalidOid, TEXTOID, TIMESTAMPTZOID,
-     FLOAT4OID},
+     FLOAT4OID, BOOLOID},
     NULL};
 
 static mmrd_pg_statement remove_result = {
@@ -180,12 +175,12 @@ static mmrd_pg_statement forget_source = {
     "DELETE FROM mmrd.results WHERE source = $1", false, 1, {OIDOID}, NULL};
 
 /* One descent of the index for each, whatever the statistics say. */
-static mmrd_pg_statement busy_results = {
-    "SELECT k.key FROM unnest($2) k (key) CROSS JOIN LATERAL (SELECT FROM "
+static mmrd_pg_statement lock_results = {
+    "SELECT k.key, mine.locked IS NOT NULL FROM unnest($2) k (key) CROSS JOIN "
+    "LATERAL (SELECT FROM "
     "mmrd.results r WHERE r.source = $1 AND r.key = k.key OFFSET 0) found "
     "LEFT JOIN LATERAL (SELECT true AS locked FROM mmrd.results r WHERE "
-    "r.source = $1 AND r.key = k.key FOR UPDATE SKIP LOCKED) mine ON true "
-    "WHERE mine.locked IS NULL",
+    "r.source = $1 AND r.key = k.key FOR UPDATE SKIP LOCKED) mine ON true",
     false,
     2,
     {OIDOID, TEXTARRAYOID},
@@ -210,13 +205,13 @@ set_map_type(void)
 }
 
 void
-mmrd_pg_result_write(Oid source, const mmrd_pg_result *result)
+mmrd_pg_result_write(Oid source, const mmrd_pg_result *result, bool replace)
 {
 	const mmrd_pg_finding *f = &result->finding;
 	const bool scored = result->error == NULL;
 	const bool judged = scored && f->calibrated;
-	char nulls[15];
-	Datum values[14] = {
+	char nulls[16];
+	Datum values[15] = {
 	    ObjectIdGetDatum(source),
 	    CStringGetTextDatum(result->key),
 	    result->model ? CStringGetTextDatum(result->model) : (Datum) 0,
@@ -230,7 +225,8 @@ mmrd_pg_result_write(Oid source, const mmrd_pg_result *result)
 	    PointerGetDatum(result->map),
 	    scored ? (Datum) 0 : CStringGetTextDatum(result->error),
 	    TimestampTzGetDatum(result->scored_at),
-	    Float4GetDatum(result->elapsed_ms)};
+	    Float4GetDatum(result->elapsed_ms),
+	    BoolGetDatum(replace)};
 
 	memset(nulls, ' ', sizeof(nulls));
 	nulls[2] = nulls[3] = result->model ? ' ' : 'n';
@@ -259,17 +255,21 @@ mmrd_pg_results_forget(Oid source)
 	mmrd_pg_run(&forget_source, values, NULL);
 }
 
-char **
-mmrd_pg_results_lock(Oid source, Datum keys, int *n_busy, MemoryContext owner)
+mmrd_pg_earlier *
+mmrd_pg_results_lock(Oid source, Datum keys, int *n, MemoryContext owner)
 {
 	Datum values[] = {ObjectIdGetDatum(source), keys};
-	char **busy;
+	mmrd_pg_earlier *found;
+	bool isnull;
 
-	*n_busy = (int) mmrd_pg_run(&busy_results, values, NULL);
-	busy = MemoryContextAlloc(owner, sizeof(char *) * Max(*n_busy, 1));
-	for (int i = 0; i < *n_busy; i++)
-		busy[i] = mmrd_pg_field_text(i, 1, owner);
-	return busy;
+	*n = (int) mmrd_pg_run(&lock_results, values, NULL);
+	found = MemoryContextAlloc(owner, sizeof(*found) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+	{
+		found[i].key = mmrd_pg_field_text(i, 1, owner);
+		found[i].locked = DatumGetBool(mmrd_pg_field(i, 2, &isnull));
+	}
+	return found;
 }
 
 void

@@ -59,8 +59,12 @@ extern void mmrd_pg_result_fail(mmrd_pg_result *result, const char *error);
 
 /* ---- rows; these run between mmrd_pg_access_begin() and _end() ---- */
 
-/* Put a result in place of an earlier one, unless that is newer. */
-extern void mmrd_pg_result_write(Oid source, const mmrd_pg_result *result);
+/*
+ * Write a result.  replace: in place of an earlier one; else that, which can
+ * only be newer, stays.
+ */
+extern void mmrd_pg_result_write(Oid source, const mmrd_pg_result *result,
+                                 bool replace);
 
 /*
  * Remove the result of a scan, if there is one.  wait: false leaves one alone
@@ -71,13 +75,18 @@ extern void mmrd_pg_result_remove(Oid source, const char *key, bool wait);
 /* Remove all results of a source. */
 extern void mmrd_pg_results_forget(Oid source);
 
+typedef struct mmrd_pg_earlier
+{
+	char *key;
+	bool locked; /* by us; else somebody is writing it, or removing it */
+} mmrd_pg_earlier;
+
 /*
- * Lock the results of these scans, as far as there are any.  keys: an array
- * of text; returns those that somebody else has locked, in the memory of
- * owner.
+ * Lock the results of these scans, as far as there are any: the n there are,
+ * in the memory of owner.  keys: an array of text.
  */
-extern char **mmrd_pg_results_lock(Oid source, Datum keys, int *n_busy,
-                                   MemoryContext owner);
+extern mmrd_pg_earlier *mmrd_pg_results_lock(Oid source, Datum keys, int *n,
+                                             MemoryContext owner);
 
 /* NOTIFY who waits for anomalous scans; after the result was written. */
 extern void mmrd_pg_result_notify(const mmrd_pg_attachment *attachment,

@@ -175,7 +175,9 @@ CREATE TABLE mmrd.pending (
 	key text COLLATE "C" NOT NULL,
 	PRIMARY KEY (source, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.1);
-CREATE INDEX pending_key_idx ON mmrd.pending (source, key, id);
+-- Not the source: what is looked up by a key must not be able to use the
+-- index above.
+CREATE INDEX pending_key_idx ON mmrd.pending (key, id);
 COMMENT ON TABLE mmrd.pending IS 'scans of attached tables that wait to be scored';
 COMMENT ON COLUMN mmrd.pending.attempts IS 'how often a session began to score it and died';
 
