@@ -137,7 +137,7 @@ for my $version (sort keys %released)
 	my %seen = map { $_ => 1 } values %expected;
 	is((grep { /^[0-9a-f]{32}$/ } keys %seen), 3, 'three models that score differently');
 	my $all = $session->query($rows);
-	command_ok([ 'pg_dump', '-Fc', '-f', "$dump.old", $node->connstr($database) ], "a dump of $version");
+	command_ok([ 'pg_dump', '-Fc', '-Z', '0', '-f', "$dump.old", $node->connstr($database) ], "a dump of $version");
 
 	# One that has prepared its statements, and looks on.
 	my $other = MmrdSession->new($node, $database);
@@ -167,7 +167,7 @@ for my $version (sort keys %released)
 	# A dump of what was updated; checkpoints are not dumped.
 	my $saved = $rows =~ s/SELECT concat_ws\(' ', job, epoch, part, md5\(data\)\) FROM mmrd.checkpoints UNION ALL//r;
 	$all = $session->query($saved);
-	command_ok([ 'pg_dump', '-Fc', '-f', "$dump.new", $node->connstr($database) ], 'a dump of what was updated');
+	command_ok([ 'pg_dump', '-Fc', '-Z', '0', '-f', "$dump.new", $node->connstr($database) ], 'a dump of what was updated');
 	$node->safe_psql('postgres', qq{CREATE DATABASE "restored_$version"});
 	command_ok([ 'pg_restore', '-j', '2', '-e', '-d', $node->connstr("restored_$version"), "$dump.new" ], 'is restored');
 	my $restored = MmrdSession->new($node, "restored_$version");

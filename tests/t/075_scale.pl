@@ -73,15 +73,19 @@ like($errors, qr/cannot execute mmrd_train\(\) during recovery/, 'and trains not
 
 $main->query(q{CREATE PUBLICATION mmrd_models FOR TABLE
 	mmrd.teachers WHERE (id > 0), mmrd.models, mmrd.versions, mmrd.tensors,
-	mmrd.prototypes, mmrd.deployments, mmrd.calibrations});
+	mmrd.prototypes, mmrd.deployments, mmrd.calibrations, mmrd.model_users});
 
 # Nothing that scoring needs is left out: every table that the extension
-# dumps, but what belongs to jobs, roles and results.
+# dumps, but what belongs to jobs and results.
 is($main->query(q{SELECT string_agg(c.oid::regclass::text, ' ' ORDER BY c.oid::regclass::text)
 	FROM pg_extension, unnest(extconfig) o JOIN pg_class c ON c.oid = o AND c.relkind = 'r'
 	WHERE extname = 'mmrd' AND o NOT IN (SELECT prrelid FROM pg_publication_rel)
 		AND c.relname NOT IN ('attachments', 'pending', 'results')}),
-	'mmrd.epochs mmrd.model_users mmrd.trainings', 'what is not published');
+	'mmrd.epochs mmrd.trainings', 'what is not published');
+
+# Roles go by name: with another number there.
+$main->query('CREATE ROLE inspector');
+$main->query(q{SELECT mmrd_allow('imported', 'inspector')});
 
 my %line;
 for my $n (1, 2)
@@ -93,6 +97,8 @@ for my $n (1, 2)
 	$node->start;
 	my $from = $hub->connstr('postgres') =~ s/'/''/gr;
 	$node->safe_psql('postgres', qq{
+		CREATE ROLE visitor;
+		CREATE ROLE inspector;
 		CREATE EXTENSION mmrd;
 		CREATE SUBSCRIPTION line$n CONNECTION '$from' PUBLICATION mmrd_models;
 		CREATE TABLE scans AS SELECT id, $n AS line, rgb, aux FROM mmrd_synthesize(4, 10 * $n, 0.5);
@@ -131,6 +137,14 @@ sub same_everywhere
 	}
 }
 same_everywhere('copied');
+
+$line{1}{session}->query('SET ROLE visitor');
+my $look = q{SELECT mmrd_score(rgb, aux, 'imported') > 0 FROM mmrd_synthesize(1, 1)};
+(undef, $errors) = $line{1}{session}->query($look);
+like($errors, qr/permission denied for model "imported"/, 'who may not use a model there, may not here');
+$line{1}{session}->query('SET ROLE inspector');
+is($line{1}{session}->query($look), 't', 'who may, may');
+$line{1}{session}->query('RESET ROLE');
 
 # What happens to a model there happens here, in sessions that are there.
 my $deployed = q{SELECT version FROM mmrd_inspect((SELECT rgb FROM scans LIMIT 1), (SELECT aux FROM scans LIMIT 1), 'm')};
@@ -242,6 +256,15 @@ same_everywhere('back again');
 is($main->query('SELECT min(version), max(version) FROM scored'), '3|3', 'by its newest version');
 follow();
 is($reader->query(scores('m')), $main->query(scores('m')), 'and so does the replica');
+
+# A line that goes on by itself.
+my $alone = $line{2}{session};
+$alone->query('DROP SUBSCRIPTION line2');
+$alone->query("SELECT setval(pg_get_serial_sequence('mmrd.$_', 'id'), max(id)) FROM mmrd.$_")
+  for qw(teachers models versions tensors deployments calibrations);
+is($alone->query($train), '4', 'a line on its own trains');
+is($alone->query($deployed), '4', 'deploys');
+like($alone->query(scores('m')), qr/^[0-9a-f]{32}$/, 'and scores');
 
 $_->quit for $main, $reader, map { $line{$_}{session} } sort keys %line;
 done_testing();
