@@ -11,6 +11,7 @@ use MmrdSession;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
+$node->append_conf('postgresql.conf', 'mmrd.total_threads = 8');
 $node->start;
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION mmrd;
