@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "extension/pg_registry.h"
+#include "model/base/arena.h"
 
 enum
 {
@@ -58,16 +59,6 @@ protect(dsm_segment *segment, int protection)
 
 	if ((uintptr_t) address % page == 0)
 		(void) mprotect(address, dsm_segment_map_length(segment), protection);
-}
-
-/* All pages at once, in place of one fault for each few of them. */
-static void
-map_pages(dsm_segment *segment)
-{
-#ifdef MADV_POPULATE_READ
-	(void) madvise(dsm_segment_address(segment),
-	               dsm_segment_map_length(segment), MADV_POPULATE_READ);
-#endif
 }
 
 static dsm_segment *
@@ -117,7 +108,8 @@ mmrd_pg_segment_attach(dsm_handle handle, char **why)
 	if (segment != NULL)
 	{
 		protect(segment, PROT_READ);
-		map_pages(segment);
+		mmrd_pages_map(dsm_segment_address(segment),
+		               dsm_segment_map_length(segment));
 	}
 	return segment;
 }

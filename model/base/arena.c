@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 
 #include "model/base/checked.h"
+#include "model/base/threads.h"
 
 size_t
 mmrd_arena_plan(mmrd_arena *arena, size_t n_bytes)
@@ -50,6 +51,23 @@ allocate(size_t n_bytes)
 		(void) madvise(block, n_bytes, MADV_HUGEPAGE);
 #endif
 	return block;
+}
+
+void
+mmrd_pages_map(void *start, size_t n_bytes)
+{
+#ifdef MADV_POPULATE_READ
+	const int n_parts = (int) ((n_bytes + LARGE - 1) / LARGE);
+
+#pragma omp parallel for num_threads(mmrd_threads()) schedule(dynamic)
+	for (int i = 0; i < n_parts; i++)
+	{
+		const size_t at = (size_t) i * LARGE;
+		const size_t n = n_bytes - at < LARGE ? n_bytes - at : LARGE;
+
+		(void) madvise((char *) start + at, n, MADV_POPULATE_READ);
+	}
+#endif
 }
 
 mmrd_status
