@@ -6,7 +6,7 @@ MODULE_big = mmrd
 
 # These need no server files to start with: their scripts install what is
 # missing.  They stand apart also because PGXS has a "check" of its own.
-HOUSE = help check check-real demo
+HOUSE = help check check-real demo soak
 ifneq ($(filter $(HOUSE),$(MAKECMDGOALS)),)
 
 .PHONY: $(MAKECMDGOALS)
@@ -21,6 +21,9 @@ check: ## install what is missing, build, run every test, count them
 
 check-real: ## train and score real scans (../shared); EPOCHS=50
 	@tests/real/candycane
+
+soak: ## 64 sessions score for minutes; SOAK_SECONDS=600
+	@tests/soak/sessions
 
 demo: ## generated scans, from nothing to heat maps; KEEP=1 leaves it running
 	@scripts/demo
@@ -206,7 +209,7 @@ format: ## let .clang-format decide
 # cppcheck believes that a loop may run no time, and that a cast makes a copy.
 CPPCHECK_WRONG = missingIncludeSystem uninitvar invalidPointerCast
 SCRIPTS = .ci/run $(filter-out %.sql %.pl,$(wildcard scripts/*)) \
-          tests/docs/run-examples tests/real/candycane
+          tests/docs/run-examples tests/real/candycane tests/soak/sessions
 lint: ## cppcheck, clang-tidy, shellcheck
 	@scripts/install-packages lint
 	cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 -I. \

@@ -20,11 +20,14 @@ build_engine(const mmrd_pg_options *options, const mmrd_weights *weights)
 	    .buffer = MemoryContextAllocHuge(CurrentMemoryContext,
 	                                     mmrd_weights_largest(weights) *
 	                                         sizeof(float))};
+	void *packed = mmrd_pg_allocate(CurrentMemoryContext,
+	                                mmrd_packed_bytes(&engine->config), NULL);
 	mmrd_error err = {0};
 
 	MMRD_PG_CHECK(mmrd_packed_build(&engine->config, mmrd_weights_lookup,
-	                                &source, engine->packed, &err),
+	                                &source, packed, &err),
 	              &err);
+	engine->packed = packed;
 	pfree(source.buffer);
 	return engine;
 }

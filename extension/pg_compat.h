@@ -16,6 +16,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "storage/lwlock.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/snapshot.h"
@@ -90,6 +91,20 @@ mmrd_pg_on_shmem_request(void (*request)(void))
 #else
 	request();
 #endif
+}
+
+/* A tranche of locks, and what pg_stat_activity calls it in this process. */
+static inline int
+mmrd_pg_new_tranche(const char *name)
+{
+	(void) name; /* 19 wants it here */
+	return LWLockNewTrancheId();
+}
+
+static inline void
+mmrd_pg_name_tranche(int tranche, const char *name)
+{
+	LWLockRegisterTranche(tranche, name);
 }
 
 /* What pg_stat_activity shows while we wait; a name of our own since 17. */

@@ -35,22 +35,13 @@ mmrd_pg_precision_now(const mmrd_pg_options *options)
 	           : MMRD_FLOAT32;
 }
 
-static mmrd_config
-scoring_config(const mmrd_pg_options *options, int precision)
+mmrd_config
+mmrd_pg_scoring_config(const mmrd_pg_options *options, int precision)
 {
 	mmrd_config config = options->config;
 
 	config.precision = precision;
 	return config;
-}
-
-Size
-mmrd_pg_engine_bytes(const mmrd_pg_options *options, int precision)
-{
-	const mmrd_config config = scoring_config(options, precision);
-
-	return mmrd_packed_bytes(&config) + mmrd_scorer_bytes(&config) +
-	       buffer_bytes(options);
 }
 
 mmrd_pg_engine *
@@ -65,14 +56,11 @@ mmrd_pg_engine_create(const mmrd_pg_options *options, int precision,
 	mmrd_status st;
 	float *buffers;
 
-	engine->n_bytes = mmrd_pg_engine_bytes(options, precision);
-	engine->config = scoring_config(options, precision);
+	engine->config = mmrd_pg_scoring_config(options, precision);
 	st = mmrd_scorer_create(&engine->config, &mmrd_pg_stop, &engine->scorer,
 	                        &err);
 	owned->object = engine->scorer;
 	MMRD_PG_CHECK(st, &err);
-	engine->packed =
-	    mmrd_pg_allocate(owner, mmrd_packed_bytes(&engine->config), NULL);
 	buffers = mmrd_pg_allocate(owner, buffer_bytes(options), NULL);
 	for (int m = 0; m <= options->config.n_aux; m++)
 		engine->input[m] = buffers + m * count;

@@ -1,6 +1,8 @@
 /*
  * extension/pg_engine.h
  *	  A model ready to score, with the memory that one call needs.
+ *
+ * Models of one configuration can take turns in one engine.
  */
 #ifndef MMRD_PG_ENGINE_H
 #define MMRD_PG_ENGINE_H
@@ -10,10 +12,9 @@
 
 typedef struct mmrd_pg_engine
 {
-	Size n_bytes;       /* of everything below */
 	mmrd_config config; /* the options', with the precision of scoring */
 	size_t map_count;
-	void *packed; /* not built yet: mmrd_packed_build() */
+	const void *packed; /* NULL at first: the caller's, of this config */
 	mmrd_scorer *scorer;
 	float *input[MMRD_MAX_MODALITIES]; /* the caller fills them */
 	float *map;                        /* of the last run, (S, S) */
@@ -22,10 +23,11 @@ typedef struct mmrd_pg_engine
 /* mmrd_precision: bfloat16 when the model's option or the setting says so. */
 extern int mmrd_pg_precision_now(const mmrd_pg_options *options);
 
-extern Size mmrd_pg_engine_bytes(const mmrd_pg_options *options,
-                                 int precision);
+/* A model's configuration, for scoring in a precision. */
+extern mmrd_config mmrd_pg_scoring_config(const mmrd_pg_options *options,
+                                          int precision);
 
-/* All of it lives until owner is reset. */
+/* The working memory of one call at a time; it lives until owner is reset. */
 extern mmrd_pg_engine *mmrd_pg_engine_create(const mmrd_pg_options *options,
                                              int precision,
                                              MemoryContext owner);

@@ -9,6 +9,7 @@
 
 #include <limits.h>
 
+#include "extension/pg_registry.h"
 #include "extension/pg_settings.h"
 #include "extension/pg_worker.h"
 #include "miscadmin.h"
@@ -25,6 +26,7 @@ bool mmrd_pg_setting_progress = true;
 int mmrd_pg_setting_max_pixels;
 int mmrd_pg_setting_train_memory;
 int mmrd_pg_setting_cache_size;
+int mmrd_pg_setting_total_threads;
 int mmrd_pg_setting_max_training_jobs;
 bool mmrd_pg_setting_auto_resume;
 
@@ -42,7 +44,8 @@ static const struct config_enum_entry precision_entries[] = {
 enum
 {
 	MAX_TRAINING_JOBS = 64,
-	MAX_THREADS = 256,             /* as model/base/threads.c */
+	MAX_THREADS = 256, /* as model/base/threads.c */
+	MAX_TOTAL_THREADS = 65536,
 	DEFAULT_MAX_PIXELS = 64 << 20, /* a square of 8192 pixels */
 	/* kB: 6 GB.  wide_resnet50_2 with the default options needs 5.4 GB. */
 	DEFAULT_TRAIN_MEMORY = 6 << 20,
@@ -97,10 +100,17 @@ define_limits(void)
 	                        &mmrd_pg_setting_train_threads, 0, 0, MAX_THREADS,
 	                        PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable(
-	    "mmrd.cache_size", "Memory for models that are ready to score.",
-	    "The model in use is always kept, whatever its size.",
+	    "mmrd.cache_size",
+	    "Memory of the server for models that are ready to score.",
+	    "What is in use is always kept, whatever its size.",
 	    &mmrd_pg_setting_cache_size, DEFAULT_CACHE_SIZE, 0, INT_MAX,
 	    PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+	    "mmrd.total_threads", "Threads that all sessions together may use.",
+	    "0 means as many as there are cores.  A session that finds none free "
+	    "works with one.",
+	    &mmrd_pg_setting_total_threads, 0, 0, MAX_TOTAL_THREADS, PGC_SIGHUP, 0,
+	    NULL, NULL, NULL);
 }
 
 static void
@@ -129,5 +139,8 @@ _PG_init(void)
 	define_job_settings();
 	mmrd_pg_reserve_settings("mmrd");
 	if (process_shared_preload_libraries_in_progress)
+	{
+		mmrd_pg_registry_preload();
 		mmrd_pg_launcher_register();
+	}
 }

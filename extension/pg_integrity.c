@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "extension/pg_access.h"
+#include "extension/pg_cache.h"
 #include "fmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -117,5 +118,10 @@ mmrd_after_delete(PG_FUNCTION_ARGS)
 	for (int i = 0; i < MAX_DEPENDENTS && r->dependents[i].sql != NULL; i++)
 		mmrd_pg_run(&r->dependents[i], values, NULL);
 	mmrd_pg_access_end(&access);
+	if (strcmp(r->table, "versions") == 0)
+		mmrd_pg_cache_forget(DatumGetUUIDP(heap_getattr(
+		    data->tg_trigtuple,
+		    SPI_fnumber(RelationGetDescr(data->tg_relation), "uid"),
+		    RelationGetDescr(data->tg_relation), &isnull)));
 	return PointerGetDatum(NULL);
 }

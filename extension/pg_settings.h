@@ -20,8 +20,9 @@ extern char *mmrd_pg_setting_model;       /* "": none */
 extern int mmrd_pg_setting_on_bad_image;  /* mmrd_pg_bad_image */
 extern bool mmrd_pg_setting_progress;
 extern int mmrd_pg_setting_max_pixels;
-extern int mmrd_pg_setting_train_memory; /* kB */
-extern int mmrd_pg_setting_cache_size;   /* kB */
+extern int mmrd_pg_setting_train_memory;  /* kB */
+extern int mmrd_pg_setting_cache_size;    /* kB */
+extern int mmrd_pg_setting_total_threads; /* 0: as many as there are cores */
 extern int mmrd_pg_setting_max_training_jobs;
 extern bool mmrd_pg_setting_auto_resume;
 

@@ -12,6 +12,7 @@
 
 #include <math.h>
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "extension/pg_access.h"
 #include "miscadmin.h"
@@ -71,7 +72,7 @@ static mmrd_pg_statement delete_teacher = {
 	"cardinality(v.modalities), v.options, c.threshold, c.pixel_threshold, "  \
 	"c.scores[1], c.scores[cardinality(c.scores)], "                          \
 	"(SELECT coalesce(bool_or(pg_has_role($2, u.role, 'USAGE')), true) "      \
-	"FROM mmrd.model_users u WHERE u.model = m.id) "
+	"FROM mmrd.model_users u WHERE u.model = m.id), v.xmin "
 #define VERSION_JOINS                                                         \
 	"JOIN mmrd.teachers t ON t.id = v.teacher "                               \
 	"LEFT JOIN LATERAL (SELECT * FROM mmrd.calibrations c "                   \
@@ -335,6 +336,8 @@ read_version(const char *model, MemoryContext owner, mmrd_pg_version *out)
 	out->pixel_threshold = field_float(11, &isnull);
 	out->score_min = field_float(12, &isnull);
 	out->score_max = field_float(13, &isnull);
+	out->provisional = TransactionIdIsCurrentTransactionId(
+	    DatumGetTransactionId(mmrd_pg_field(0, 15, &isnull)));
 	MemoryContextSwitchTo(before);
 }
 

@@ -45,6 +45,7 @@ typedef struct mmrd_pg_version
 	int32 version;
 	mmrd_pg_teacher teacher;
 	mmrd_pg_options options; /* its config is complete */
+	bool provisional;        /* made by this transaction, not committed */
 	bool calibrated;         /* else the rest is 0 */
 	float threshold;
 	float pixel_threshold;

@@ -8,6 +8,7 @@
 
 #include "access/parallel.h"
 #include "access/xact.h"
+#include "extension/pg_budget.h"
 #include "utils/memutils.h"
 
 /*
@@ -24,6 +25,7 @@ end_pool(void *owner)
 		return;
 	pool_owner = NULL;
 	mmrd_threads_stop();
+	mmrd_pg_budget_give_back();
 }
 
 /* Whatever happens, a transaction does not leave threads behind. */
@@ -56,12 +58,6 @@ mmrd_pg_threads_begin(int wanted, MemoryContext statement)
 		wanted = 1;
 	if (wanted == 0)
 		wanted = mmrd_threads_available();
-	if (wanted == 1)
-	{
-		mmrd_threads_set(1);
-		return;
-	}
-
 	if (!registered)
 	{
 		RegisterXactCallback(at_transaction_end, NULL);
@@ -75,5 +71,9 @@ mmrd_pg_threads_begin(int wanted, MemoryContext statement)
 		MemoryContextRegisterResetCallback(statement, callback);
 		pool_owner = statement;
 	}
-	mmrd_threads_start(wanted);
+	wanted = mmrd_pg_budget_take(wanted);
+	if (wanted > 1)
+		mmrd_threads_start(wanted);
+	else
+		mmrd_threads_stop(); /* those that others may have now */
 }

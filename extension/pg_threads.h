@@ -17,9 +17,10 @@
 #include "extension/pg_glue.h"
 
 /*
- * Have `wanted` threads (0: as many as there are cores; always 1 in a
+ * Have up to `wanted` threads (0: as many as there are cores; always 1 in a
  * parallel worker) for the core calls that follow, until `statement` is reset
- * or deleted: usually fcinfo->flinfo->fn_mcxt.
+ * or deleted: usually fcinfo->flinfo->fn_mcxt.  How many it are is decided
+ * anew at each call, by what mmrd.total_threads leaves to this session.
  */
 extern void mmrd_pg_threads_begin(int wanted, MemoryContext statement);
 

@@ -50,4 +50,11 @@ void *mmrd_arena_at(const mmrd_arena *arena, size_t offset);
 /* Release the block; leaves the arena all zero.  Accepts all zero. */
 void mmrd_arena_clear(mmrd_arena *arena);
 
+/*
+ * Map the pages of [start, start + n_bytes) for reading now, by all threads
+ * together, in place of one fault for each few pages later.  start is the
+ * first byte of a page.  Where the system cannot, nothing happens.
+ */
+void mmrd_pages_map(void *start, size_t n_bytes);
+
 #endif /* MMRD_ARENA_H */

@@ -163,10 +163,10 @@ COMMIT;
 EXECUTE score;
 SELECT version FROM mmrd_inspect((SELECT rgb FROM scans WHERE id = 1), (SELECT aux FROM scans WHERE id = 1));
 
--- Only as many models are kept as fit.
-CREATE VIEW kept_models AS SELECT count(*) FROM pg_backend_memory_contexts
-	WHERE name = 'mmrd model';
-SELECT * FROM kept_models;
+-- In memory are versions that were committed, shared by all.
+SELECT model, version, precision, bytes > 1000000 AS large, users, shared, state, pid
+	FROM mmrd.cache WHERE database = current_database() ORDER BY model, version;
+SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'mmrd model';
 
 -- Parallel workers compute the same.
 SET parallel_setup_cost = 0;
@@ -186,6 +186,5 @@ SELECT count(mmrd_score(substr(rgb, 1, 20), aux)) FROM scans;
 RESET mmrd.on_bad_image;
 SELECT count(*) FROM seen WHERE mmrd_map_send(map) = decode(map::text, 'hex');
 
-DROP VIEW kept_models;
 DROP FUNCTION refused, kept;
 DROP TABLE scans, first, seen, parallel;

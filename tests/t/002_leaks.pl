@@ -78,7 +78,7 @@ for my $name (sort keys %failing)
 	cmp_ok($contexts2 - $contexts, '<', 64, "$name: contexts stay");
 	is($session->threads, 1, "$name: one thread");
 	is($session->query(q{SELECT count(*) FROM pg_backend_memory_contexts
-		WHERE name LIKE 'mmrd%' AND name NOT IN ('mmrd cache', 'mmrd model')}), '0',
+		WHERE name LIKE 'mmrd%' AND name NOT IN ('mmrd cache', 'mmrd working memory')}), '0',
 		"$name: no memory of ours");
 	$session->quit;
 }

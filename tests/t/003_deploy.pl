@@ -59,8 +59,8 @@ is(($two->answer)[0], '1|2', 'one statement, one version');
 is($two->query('SELECT DISTINCT version FROM test, LATERAL mmrd_inspect(rgb, aux)'), '3',
 	'the next one has the third');
 
-# A session keeps as many models as fit; here none but the one in use.
-my $kept = q{SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'mmrd model'};
+# The server keeps as many models as fit; here none but the one in use.
+my $kept = q{SELECT count(*) FROM mmrd.cache WHERE state = 'ready'};
 is($two->query($kept), '3', 'three models are kept');
 $node->append_conf('postgresql.conf', 'mmrd.cache_size = 0');
 $node->reload;

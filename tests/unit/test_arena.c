@@ -2,10 +2,15 @@
  * tests/unit/test_arena.c
  *	  Slices of one allocation: aligned, apart, refused when too large.
  */
+#define _GNU_SOURCE
 #include "model/base/arena.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "tests/unit/check.h"
 
@@ -116,10 +121,69 @@ test_empty_and_exhausted(void)
 #endif
 }
 
+/* A large one is for huge pages: it starts where one may. */
+static void
+test_large(void)
+{
+	const size_t n = 5000001;
+	mmrd_arena arena = {0};
+	mmrd_error err = {0};
+	char *p;
+
+	mmrd_arena_plan(&arena, n);
+	CHECK(mmrd_arena_allocate(&arena, 0, &err) == MMRD_OK, "%s", err.message);
+	p = mmrd_arena_at(&arena, 0);
+	CHECK((uintptr_t) p % (2 << 20) == 0, "a large arena is at %p",
+	      (void *) p);
+	memset(p, 7, n);
+	CHECK(p[0] == 7 && p[n - 1] == 7, "its ends are %d and %d", p[0],
+	      p[n - 1]);
+	mmrd_arena_clear(&arena);
+}
+
+/* Once mapped, reading takes no faults; what is mapped stays as it is. */
+static void
+test_pages_map(void)
+{
+	const long page = sysconf(_SC_PAGESIZE);
+	const size_t n = ((size_t) 9 << 20) + 3 * (size_t) page;
+	FILE *file = tmpfile();
+	struct rusage before;
+	struct rusage after;
+	long sum = 0;
+	char *p;
+
+	CHECK(file != NULL && ftruncate(fileno(file), (off_t) n) == 0,
+	      "no file to map");
+	p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
+	CHECK(p != MAP_FAILED, "it is not mapped");
+	for (size_t at = 0; at < n; at += (size_t) page)
+		p[at] = 1;
+	munmap(p, n);
+	p = mmap(NULL, n, PROT_READ, MAP_SHARED, fileno(file), 0);
+	CHECK(p != MAP_FAILED, "it is not mapped again");
+	mmrd_pages_map(p, n);
+	getrusage(RUSAGE_SELF, &before);
+	for (size_t at = 0; at < n; at += (size_t) page)
+		sum += p[at];
+	getrusage(RUSAGE_SELF, &after);
+	CHECK(sum == (long) (n / (size_t) page), "%ld pages are as they were",
+	      sum);
+#ifdef MADV_POPULATE_READ
+	if (madvise(p, (size_t) page, MADV_POPULATE_READ) == 0)
+		CHECK(after.ru_minflt - before.ru_minflt < 16, "%ld faults",
+		      after.ru_minflt - before.ru_minflt);
+#endif
+	munmap(p, n);
+	fclose(file);
+}
+
 int
 main(void)
 {
 	test_slices();
+	test_large();
+	test_pages_map();
 	test_limit();
 	test_overflow();
 	test_empty_and_exhausted();
