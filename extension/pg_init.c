@@ -38,6 +38,7 @@ static const struct config_enum_entry bad_image_entries[] = {
 
 static const struct config_enum_entry precision_entries[] = {
     {"float32", MMRD_FLOAT32, false},
+    {"bfloat16", MMRD_BFLOAT16, false},
     {NULL, 0, false},
 };
 
@@ -66,7 +67,9 @@ define_user_settings(void)
 	    "Empty means the only deployed model.", &mmrd_pg_setting_model, "",
 	    PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable(
-	    "mmrd.precision", "Precision in which scans are scored.", NULL,
+	    "mmrd.precision", "Precision in which scans are scored.",
+	    "A model trained with the option precision "
+	    "\"bfloat16\" is scored in bfloat16 always.",
 	    &mmrd_pg_setting_precision, MMRD_FLOAT32, precision_entries,
 	    PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable(

@@ -21,7 +21,10 @@ typedef enum method
 	METHOD_GEMM,
 	METHOD_TILE,
 	METHOD_STEM,
-	METHOD_WINOGRAD
+	METHOD_WINOGRAD,
+	METHOD_HALF_TILE, /* these three as those above, with bfloat16 */
+	METHOD_HALF_STEM,
+	METHOD_HALF_WINOGRAD
 } method;
 
 enum
@@ -53,7 +56,7 @@ suits_tile(const mmrd_conv_shape *s)
 }
 
 static method
-choose(const mmrd_conv_shape *s)
+choose_float(const mmrd_conv_shape *s)
 {
 	if (suits_winograd(s))
 		return METHOD_WINOGRAD;
@@ -63,6 +66,18 @@ choose(const mmrd_conv_shape *s)
 	    fits_panels(s->O))
 		return METHOD_STEM;
 	return METHOD_GEMM;
+}
+
+static method
+choose(const mmrd_conv_shape *s)
+{
+	const method m = choose_float(s);
+
+#if !defined(MMRD_FLOAT_IS_DOUBLE)
+	if (s->bf16 && m != METHOD_GEMM)
+		return m + METHOD_HALF_TILE - METHOD_TILE;
+#endif
+	return m;
 }
 
 /* The gradient by x of a 3x3 stride-1 convolution is one of these too. */
@@ -85,7 +100,7 @@ reversed(const mmrd_conv_shape *s)
 static method
 choose_input(const mmrd_conv_shape *s)
 {
-	const method m = choose(s);
+	const method m = choose_float(s);
 
 	return m == METHOD_STEM ? METHOD_GEMM : m;
 }
@@ -93,7 +108,9 @@ choose_input(const mmrd_conv_shape *s)
 const char *
 mmrd_conv_method_name(const mmrd_conv_shape *s)
 {
-	static const char *const names[] = {"gemm", "tile", "stem", "winograd"};
+	static const char *const names[] = {
+	    "gemm",      "tile",      "stem",         "winograd",
+	    "half tile", "half stem", "half winograd"};
 
 	return names[choose(s)];
 }
@@ -110,9 +127,90 @@ wino_work(const mmrd_conv_shape *s, int n_threads)
 	return mmrd_wino_shared(s) + mmrd_wino_thread(s) * (size_t) n_threads;
 }
 
+#if !defined(MMRD_FLOAT_IS_DOUBLE)
+
+/* The half methods, whose packed weights are numbers of two bytes. */
+
+static size_t
+half_work(const mmrd_conv_shape *s, size_t n_threads)
+{
+	mmrd_tile_plan plan;
+
+	if (choose(s) == METHOD_HALF_WINOGRAD)
+		return mmrd_half_wino_shared(s) + mmrd_half_wino_thread(s) * n_threads;
+	if (choose(s) == METHOD_HALF_STEM)
+		return mmrd_half_stem_thread(s) * n_threads;
+	mmrd_tile_plan_forward(s, &plan);
+	return mmrd_half_tile_thread(&plan) * n_threads;
+}
+
+static size_t
+half_packed(const mmrd_conv_shape *s)
+{
+	mmrd_tile_plan plan;
+
+	if (choose(s) == METHOD_HALF_WINOGRAD)
+		return mmrd_half_wino_packed(s);
+	if (choose(s) == METHOD_HALF_STEM)
+		return mmrd_half_stem_packed(s);
+	mmrd_tile_plan_forward(s, &plan);
+	return mmrd_half_tile_packed(&plan);
+}
+
+static void
+half_pack(const mmrd_conv_shape *s, const float *w, uint16_t *packed)
+{
+	mmrd_tile_plan plan;
+
+	if (choose(s) == METHOD_HALF_WINOGRAD)
+		mmrd_half_wino_pack(s, w, packed);
+	else if (choose(s) == METHOD_HALF_STEM)
+		mmrd_half_stem_pack(s, w, packed);
+	else
+	{
+		mmrd_tile_plan_forward(s, &plan);
+		mmrd_half_tile_pack(&plan, w, packed);
+	}
+}
+
+static void
+half_forward(const mmrd_conv_shape *s, const float *x, const uint16_t *packed,
+             const mmrd_epilogue *e, float *y, float *work)
+{
+	mmrd_tile_plan plan;
+
+	if (choose(s) == METHOD_HALF_WINOGRAD)
+		mmrd_half_wino_run(s, x, packed, e, y, work);
+	else if (choose(s) == METHOD_HALF_STEM)
+		mmrd_half_stem_run(s, x, packed, e, y, work);
+	else
+	{
+		mmrd_tile_plan_forward(s, &plan);
+		mmrd_half_tile_run(&plan, x, packed, e, y, work);
+	}
+}
+
+static bool
+is_half(method m)
+{
+	return m >= METHOD_HALF_TILE;
+}
+
+#else
+
+#define is_half(m) false
+#define half_work(s, n_threads) ((size_t) 0)
+#define half_packed(s) ((size_t) 0)
+#define half_pack(s, w, packed) ((void) 0)
+#define half_forward(s, x, packed, e, y, work) ((void) 0)
+
+#endif
+
 size_t
 mmrd_conv_work(const mmrd_conv_shape *s, int n_threads)
 {
+	if (is_half(choose(s)))
+		return half_work(s, (size_t) n_threads);
 	switch (choose(s))
 	{
 		case METHOD_WINOGRAD:
@@ -121,7 +219,7 @@ mmrd_conv_work(const mmrd_conv_shape *s, int n_threads)
 			return mmrd_conv_stem_work(s) * (size_t) n_threads;
 		case METHOD_TILE:
 			return 16;
-		case METHOD_GEMM:
+		default:
 			break;
 	}
 	return mmrd_conv_gemm_work(s) * (size_t) n_threads;
@@ -153,6 +251,8 @@ weight_count(const mmrd_conv_shape *s)
 size_t
 mmrd_conv_packed(const mmrd_conv_shape *s)
 {
+	if (is_half(choose(s)))
+		return (half_packed(s) + 1) / 2;
 	return choose(s) == METHOD_WINOGRAD ? mmrd_wino_packed(s)
 	                                    : weight_count(s);
 }
@@ -162,6 +262,11 @@ mmrd_conv_pack(const mmrd_conv_shape *s, const float *w, float *packed)
 {
 	mmrd_tile_plan plan;
 
+	if (is_half(choose(s)))
+	{
+		half_pack(s, w, (uint16_t *) packed);
+		return;
+	}
 	switch (choose(s))
 	{
 		case METHOD_WINOGRAD:
@@ -174,7 +279,7 @@ mmrd_conv_pack(const mmrd_conv_shape *s, const float *w, float *packed)
 			mmrd_tile_plan_forward(s, &plan);
 			mmrd_tile_pack(&plan, w, packed);
 			return;
-		case METHOD_GEMM:
+		default:
 			memcpy(packed, w, weight_count(s) * sizeof(float));
 	}
 }
@@ -186,6 +291,11 @@ mmrd_conv_forward(const mmrd_conv_shape *s, const float *x,
 {
 	mmrd_tile_plan plan;
 
+	if (is_half(choose(s)))
+	{
+		half_forward(s, x, (const uint16_t *) packed, e, y, work);
+		return;
+	}
 	switch (choose(s))
 	{
 		case METHOD_WINOGRAD:
@@ -198,7 +308,7 @@ mmrd_conv_forward(const mmrd_conv_shape *s, const float *x,
 			mmrd_tile_plan_forward(s, &plan);
 			mmrd_tile_run(&plan, x, packed, e, y);
 			return;
-		case METHOD_GEMM:
+		default:
 			mmrd_conv_gemm_forward(s, x, packed, e, y, work);
 	}
 }

@@ -30,6 +30,9 @@ typedef struct mmrd_conv_shape
 	int OH, OW;
 	int x_ld, y_ld;
 	bool transposed; /* K 2, stride 2, pad 0, OH 2H, OW 2W */
+	/* Forward only: products of bfloat16 numbers, to which x and w are
+	 * rounded, summed in float32.  Not heeded by method "gemm". */
+	bool bf16;
 } mmrd_conv_shape;
 
 /* Floats of scratch memory for scoring with so many threads, and what the
@@ -59,7 +62,8 @@ void mmrd_conv_backward_input(const mmrd_conv_shape *s, const float *dy,
 void mmrd_conv_backward_weight(const mmrd_conv_shape *s, const float *x,
                                const float *dy, float *dw, float *work);
 
-/* "gemm", "tile", "stem" or "winograd": how forward is carried out. */
+/* "gemm", "tile", "stem" or "winograd", with "half " before the last three
+ * where products are bfloat16: how forward is carried out. */
 const char *mmrd_conv_method_name(const mmrd_conv_shape *s);
 
 /* The same three, plainly, with sums in double, from weights as they are. */

@@ -10,13 +10,20 @@
  *	  winograd	3x3, stride 1, pad 1, both channel counts multiples of 16:
  *				a quarter of the multiplications
  *
+ * The half kinds are tile, stem and winograd with products of bfloat16: maps
+ * stay float32 and each task rounds what it reads; weights are packed as
+ * bfloat16, channels in by pairs, sizes of packed weights in numbers.
+ *
  * Scratch is in floats.  `shared` is one piece for all threads, `thread` one
  * for each, laid out as shared, thread 0, thread 1, ...
  */
 #ifndef MMRD_CONV_METHOD_H
 #define MMRD_CONV_METHOD_H
 
+#include <stdint.h>
+
 #include "model/kernel/conv.h"
+#include "model/kernel/isa.h"
 
 /* --- gemm --- */
 
@@ -41,6 +48,7 @@ void mmrd_conv_gemm_weight(const mmrd_conv_shape *s, const float *x,
  */
 enum
 {
+	MMRD_WINO_TILES = 36, /* Winograd tiles of a task, at most */
 	MMRD_CONV_MAX_TAPS = 49,
 	MMRD_CONV_MAX_PHASES = 4
 };
@@ -102,5 +110,44 @@ void mmrd_wino_run(const mmrd_conv_shape *s, const float *x,
 size_t mmrd_wino_weight_shared(const mmrd_conv_shape *s);
 void mmrd_wino_weight(const mmrd_conv_shape *s, const float *x,
                       const float *dy, float *dw, float *work);
+
+/* Where tile t of the batch begins in the output, and its 36 inputs from
+ * channel c0 on; zeros where it hangs over.  C is at most 8192. */
+void mmrd_wino_place(const mmrd_conv_shape *s, int t, int *n, int *y, int *x);
+void mmrd_wino_inputs(const mmrd_conv_shape *s, const float *x, int t, int c0,
+                      const float *d[MMRD_WINO]);
+
+/* Outputs of n tiles from `first`, one panel from o0 on, of products m: 36
+ * planes MMRD_WINO_TILES * MMRD_PANEL floats apart. */
+void mmrd_wino_outputs(const mmrd_conv_shape *s, int first, int n, int o0,
+                       int width, const float *m, const mmrd_epilogue *e,
+                       float *y);
+
+/* --- half --- */
+
+size_t mmrd_half_tile_packed(const mmrd_tile_plan *p);
+size_t mmrd_half_tile_thread(const mmrd_tile_plan *p);
+void mmrd_half_tile_pack(const mmrd_tile_plan *p, const float *w,
+                         uint16_t *packed);
+void mmrd_half_tile_run(const mmrd_tile_plan *p, const float *x,
+                        const uint16_t *packed, const mmrd_epilogue *e,
+                        float *y, float *work);
+
+size_t mmrd_half_stem_packed(const mmrd_conv_shape *s);
+size_t mmrd_half_stem_thread(const mmrd_conv_shape *s);
+void mmrd_half_stem_pack(const mmrd_conv_shape *s, const float *w,
+                         uint16_t *packed);
+void mmrd_half_stem_run(const mmrd_conv_shape *s, const float *x,
+                        const uint16_t *packed, const mmrd_epilogue *e,
+                        float *y, float *work);
+
+size_t mmrd_half_wino_packed(const mmrd_conv_shape *s);
+size_t mmrd_half_wino_shared(const mmrd_conv_shape *s);
+size_t mmrd_half_wino_thread(const mmrd_conv_shape *s);
+void mmrd_half_wino_pack(const mmrd_conv_shape *s, const float *w,
+                         uint16_t *packed);
+void mmrd_half_wino_run(const mmrd_conv_shape *s, const float *x,
+                        const uint16_t *packed, const mmrd_epilogue *e,
+                        float *y, float *work);
 
 #endif /* MMRD_CONV_METHOD_H */

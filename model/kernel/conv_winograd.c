@@ -38,7 +38,7 @@
 
 enum
 {
-	TILES = 36,               /* tiles of a task of phase 2 */
+	TILES = MMRD_WINO_TILES,  /* tiles of a task of phase 2 */
 	DEPTH = 64,               /* channels in of weights transformed at once */
 	SUPER_FLOATS = 1 << 20,   /* of V in a super-block: 4 MB */
 	STORED_LIMIT = 128 * 128, /* C * O up to which U is packed */
@@ -161,9 +161,8 @@ mmrd_wino_thread(const mmrd_conv_shape *s)
 	       (stored(s) ? 0 : (size_t) MMRD_WINO * DEPTH * MMRD_PANEL);
 }
 
-/* Where tile t of the batch begins in the output. */
-static void
-place_tile(const mmrd_conv_shape *s, int t, int *n, int *y, int *x)
+void
+mmrd_wino_place(const mmrd_conv_shape *s, int t, int *n, int *y, int *x)
 {
 	const int across = blocks(s->OW, 4);
 	const int down = blocks(s->OH, 4);
@@ -173,17 +172,15 @@ place_tile(const mmrd_conv_shape *s, int t, int *n, int *y, int *x)
 	*x = t % across * 4;
 }
 
-/* Phase 1: V of tile t, channels c0 .. c0+n-1. */
-static void
-transform_input(const mmrd_conv_shape *s, const float *x, int t, int c0, int n,
-                float *v, size_t plane)
+void
+mmrd_wino_inputs(const mmrd_conv_shape *s, const float *x, int t, int c0,
+                 const float *d[SIDE * SIDE])
 {
-	const float *d[SIDE * SIDE];
 	int image;
 	int y0;
 	int x0;
 
-	place_tile(s, t, &image, &y0, &x0);
+	mmrd_wino_place(s, t, &image, &y0, &x0);
 	for (int i = 0; i < SIDE * SIDE; i++)
 	{
 		const int h = y0 - 1 + i / SIDE;
@@ -194,12 +191,22 @@ transform_input(const mmrd_conv_shape *s, const float *x, int t, int c0, int n,
 		        ? zeros
 		        : x + (((size_t) image * s->H + h) * s->W + w) * s->x_ld + c0;
 	}
+}
+
+/* Phase 1: V of tile t, channels c0 .. c0+n-1. */
+static void
+transform_input(const mmrd_conv_shape *s, const float *x, int t, int c0, int n,
+                float *v, size_t plane)
+{
+	const float *d[SIDE * SIDE];
+
+	mmrd_wino_inputs(s, x, t, c0, d);
 	mmrd_isa_get()->wino_input(n, d, v, plane);
 }
 
-/* The last step of a task: outputs of n tiles, one panel. */
-static void
-transform_outputs(const mmrd_conv_shape *s, int first, int n, int o0,
+/* The last step of a task. */
+void
+mmrd_wino_outputs(const mmrd_conv_shape *s, int first, int n, int o0,
                   int width, const float *m, const mmrd_epilogue *e, float *y)
 {
 	for (int i = 0; i < n; i++)
@@ -212,7 +219,7 @@ transform_outputs(const mmrd_conv_shape *s, int first, int n, int o0,
 		int y0;
 		int x0;
 
-		place_tile(s, first + i, &image, &y0, &x0);
+		mmrd_wino_place(s, first + i, &image, &y0, &x0);
 		for (int k = 0; k < 16; k++)
 		{
 			const int h = y0 + k / 4;
@@ -311,7 +318,7 @@ product_task(const mmrd_conv_shape *s, int panel, int first, int n,
 			         (size_t) depth * width, m);
 		}
 	}
-	transform_outputs(s, first, n, o0, width, m, e, y);
+	mmrd_wino_outputs(s, first, n, o0, width, m, e, y);
 }
 
 void
@@ -387,7 +394,7 @@ transform_gradient(const mmrd_conv_shape *s, const float *dy, int t, int o0,
 	int y0;
 	int x0;
 
-	place_tile(s, t, &image, &y0, &x0);
+	mmrd_wino_place(s, t, &image, &y0, &x0);
 	for (int i = 0; i < 16; i++)
 	{
 		const int h = y0 + i / 4;

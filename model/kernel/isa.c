@@ -27,6 +27,8 @@ supports(const char *name)
 		       __builtin_cpu_supports("avx512dq") &&
 		       __builtin_cpu_supports("avx512vl") &&
 		       __builtin_cpu_supports("fma");
+	if (strcmp(name, "avx512bf16") == 0)
+		return supports("avx512") && __builtin_cpu_supports("avx512bf16");
 #endif
 	return strcmp(name, "plain") == 0;
 }
@@ -38,7 +40,8 @@ mmrd_isa_select(const char *name)
 		&mmrd_isa_plain,
 #if HAVE_X86
 		&mmrd_isa_avx2,
-		&mmrd_isa_avx512
+		&mmrd_isa_avx512,
+		&mmrd_isa_avx512bf16
 #endif
 	};
 
@@ -58,8 +61,8 @@ mmrd_isa_select(const char *name)
 const mmrd_isa *
 mmrd_isa_get(void)
 {
-	if (chosen == NULL && !mmrd_isa_select("avx512") &&
-	    !mmrd_isa_select("avx2"))
+	if (chosen == NULL && !mmrd_isa_select("avx512bf16") &&
+	    !mmrd_isa_select("avx512") && !mmrd_isa_select("avx2"))
 		chosen = &mmrd_isa_plain;
 	return chosen;
 }

@@ -3,16 +3,18 @@
  *	  The inner loops that exist once per instruction set, and which set this
  *	  processor gets.
  *
- * One body (tile_body.h, winograd_body.h) is compiled several times, each file
- * with its own target; the choice is made here, once, from CPUID.  Sums run in
- * the same order everywhere, but fused multiply-add rounds once instead of
- * twice, so that bits are equal only between processors with the same choice.
+ * One body (tile_body.h, winograd_body.h, half_body.h) is compiled several
+ * times, each file with its own target; the choice is made here, once, from
+ * CPUID.  Sums run in the same order everywhere, but fused multiply-add rounds
+ * once instead of twice, so that bits are equal only between processors with
+ * the same choice.
  */
 #ifndef MMRD_ISA_H
 #define MMRD_ISA_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum
 {
@@ -47,6 +49,29 @@ typedef struct mmrd_tile
 	const float *shift;
 	bool relu;
 } mmrd_tile;
+
+/*
+ * The same for bfloat16 numbers, two steps of depth at a time: a product of
+ * two is exact in float32, and each is added with one rounding, the odd step's
+ * before the even one's.  What is too small for a normal number may count as
+ * zero.
+ *
+ * a		as above, to `depth` numbers (even)
+ * b		(taps * depth / 2, width, 2): the two numbers of a pair side by
+ * side start	`rows` pointers to what the sums begin with, or NULL: 0
+ */
+typedef struct mmrd_half_tile
+{
+	int rows, width, taps, depth;
+	const uint16_t *const *a;
+	const uint16_t *b;
+	const float *const *start;
+	float *const *c;
+	const float *const *res;
+	const float *scale;
+	const float *shift;
+	bool relu;
+} mmrd_half_tile;
 
 /*
  * A tile of a weight gradient: for rows i < rows and `width` columns,
@@ -95,19 +120,33 @@ typedef struct mmrd_isa
 	void (*wino_weight)(int n, const float *g, float *u, size_t plane);
 	void (*wino_weight_back)(int n, const float *u, size_t plane, float *g,
 	                         size_t g_step);
+
+	/* bfloat16; NULL where float is double. */
+	void (*half_tile)(const mmrd_half_tile *t);
+	/* n numbers rounded to nearest, ties to even; any n. */
+	void (*half_round)(int n, const float *x, uint16_t *y);
+	/* As wino_input, the result rounded. */
+	void (*half_wino_input)(int n, const float *const *d, uint16_t *v,
+	                        size_t plane);
+	/* As wino_weight for two channels in: g is 9 rows of n pairs, u 36 planes
+	 * of them, `plane` numbers apart. */
+	void (*half_wino_weight)(int n, const uint16_t *g, uint16_t *u,
+	                         size_t plane);
 } mmrd_isa;
 
 /* The best set that this processor and this build have. */
 const mmrd_isa *mmrd_isa_get(void);
 
 /* For tests: use the set of this name from now on ("plain", "avx2",
- * "avx512"); false when it is unknown or the processor lacks it. */
+ * "avx512", "avx512bf16"); false when it is unknown or the processor lacks it.
+ */
 bool mmrd_isa_select(const char *name);
 
 extern const mmrd_isa mmrd_isa_plain;
 #if defined(__x86_64__) && !defined(MMRD_FLOAT_IS_DOUBLE)
 extern const mmrd_isa mmrd_isa_avx2;
 extern const mmrd_isa mmrd_isa_avx512;
+extern const mmrd_isa mmrd_isa_avx512bf16; /* avx512 with dot products */
 #endif
 
 #endif /* MMRD_ISA_H */

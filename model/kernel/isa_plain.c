@@ -1,7 +1,6 @@
 /*
  * model/kernel/isa_plain.c
- *	  The inner loops with the vectors every processor has: SSE2, NEON, or
- *none.
+ *	  The inner loops with vectors that every processor has, SSE2 or NEON.
  */
 #include "model/kernel/isa.h"
 
@@ -10,8 +9,9 @@
 
 #include "model/kernel/tile_body.h"
 #include "model/kernel/winograd_body.h"
+#include "model/kernel/half_body.h"
 
 const mmrd_isa mmrd_isa_plain = {
-    "plain",     tile,          outer,       wino_input,
-    wino_output, wino_gradient, wino_weight, wino_weight_back,
-};
+    "plain",          tile,          outer,       wino_input,
+    wino_output,      wino_gradient, wino_weight, wino_weight_back,
+    MMRD_HALF_MEMBERS};

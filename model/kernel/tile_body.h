@@ -46,6 +46,20 @@ rectify(vec x)
 	return (vec) ((mask) x & ~(mask) (x < zero));
 }
 
+/* The epilogue, for channels j and on. */
+INLINE vec
+finished(vec x, const float *scale, const float *shift, const float *res,
+         bool relu, int j)
+{
+	if (scale != NULL)
+		x *= load(scale + j);
+	if (shift != NULL)
+		x += load(shift + j);
+	if (res != NULL)
+		x += load(res + j);
+	return relu ? rectify(x) : x;
+}
+
 INLINE void
 tile_rows(const mmrd_tile *t, int at, const int rows, const int vectors)
 {
@@ -73,22 +87,22 @@ tile_rows(const mmrd_tile *t, int at, const int rows, const int vectors)
 					sum[r][v] += a[r][k] * row[v];
 		}
 	}
+	if (t->scale == NULL && t->shift == NULL && t->res == NULL && !t->relu)
+	{
+		for (int r = 0; r < rows; r++)
+			for (int v = 0; v < vectors; v++)
+				store(t->c[r] + at + v * LANES, sum[r][v]);
+		return;
+	}
 	for (int r = 0; r < rows; r++)
 	{
 		for (int v = 0; v < vectors; v++)
 		{
 			const int j = at + v * LANES;
-			vec x = sum[r][v];
 
-			if (t->scale != NULL)
-				x *= load(t->scale + j);
-			if (t->shift != NULL)
-				x += load(t->shift + j);
-			if (t->res != NULL)
-				x += load(t->res[r] + j);
-			if (t->relu)
-				x = rectify(x);
-			store(t->c[r] + j, x);
+			store(t->c[r] + j,
+			      finished(sum[r][v], t->scale, t->shift,
+			               t->res != NULL ? t->res[r] : NULL, t->relu, j));
 		}
 	}
 }

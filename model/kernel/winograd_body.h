@@ -47,24 +47,31 @@ input_line(const vec d[6], vec out[6])
 	out[5] = AABB * d[1] - AA_BB * d[3] + d[5];
 }
 
+/* B^T d of channels c and on. */
+INLINE void
+input_columns(const float *const *d, int c, vec half[6][6])
+{
+	for (int j = 0; j < 6; j++)
+	{
+		vec column[6];
+		vec out[6];
+
+		for (int i = 0; i < 6; i++)
+			column[i] = load(d[i * 6 + j] + c);
+		input_line(column, out);
+		for (int i = 0; i < 6; i++)
+			half[i][j] = out[i];
+	}
+}
+
 static void
 wino_input(int n, const float *const *d, float *v, size_t plane)
 {
 	for (int c = 0; c < n; c += LANES)
 	{
-		vec half[6][6]; /* B^T d, column by column */
+		vec half[6][6];
 
-		for (int j = 0; j < 6; j++)
-		{
-			vec column[6];
-			vec out[6];
-
-			for (int i = 0; i < 6; i++)
-				column[i] = load(d[i * 6 + j] + c);
-			input_line(column, out);
-			for (int i = 0; i < 6; i++)
-				half[i][j] = out[i];
-		}
+		input_columns(d, c, half);
 		for (int i = 0; i < 6; i++)
 		{
 			vec out[6];

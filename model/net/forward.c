@@ -29,6 +29,7 @@ mmrd_unit_shape(const mmrd_program *program, const mmrd_unit *unit, int N)
 	s.x_ld = x->ld;
 	s.y_ld = y->ld;
 	s.transposed = unit->kind == MMRD_UNIT_CONV_TRANSPOSED;
+	s.bf16 = program->bf16 != 0;
 	return s;
 }
 

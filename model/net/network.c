@@ -559,6 +559,7 @@ mmrd_network_create(const mmrd_config *config, mmrd_network **out,
 		goto done;
 	}
 	net->config = *config;
+	net->teacher.bf16 = net->student.bf16 = config->precision == MMRD_BFLOAT16;
 	b.net = net;
 	b.e = mmrd_stage_channels(config->arch, 1) / 64;
 	b.width_mult = config->arch == MMRD_ARCH_WIDE_RESNET50_2 ? 2 : 1;

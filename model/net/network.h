@@ -61,6 +61,7 @@ typedef struct mmrd_program
 {
 	int n_slots;
 	int n_units;
+	int bf16; /* 0 or 1: run in inference with products of bfloat16 */
 	mmrd_slot slots[MMRD_MAX_SLOTS];
 	mmrd_unit units[MMRD_MAX_UNITS];
 } mmrd_program;

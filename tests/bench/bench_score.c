@@ -2,7 +2,7 @@
  * tests/bench/bench_score.c
  *	  Time of one score, network only, and of every convolution in it.
  *
- *	  bench_score ARCH [threads] [runs] [layers]
+ *	  bench_score ARCH [threads] [runs] [float32|bfloat16] [layers]
  *
  * Weights are the built-in teacher's and a student's initial values: what they
  * are does not matter for time.  The table's GFLOP/s count a convolution as
@@ -89,7 +89,7 @@ layers(const char *what, const mmrd_program *p, int N, int runs)
 		}
 		gmac = (double) s.N * s.K * s.K * s.C * s.O *
 		       (s.transposed ? s.H * s.W : s.OH * s.OW) * 1e-9;
-		printf("%-8s %3dx%-3d %4d -> %4d %dx%d/%d %-8s %7.3f GMAC %8.3f ms "
+		printf("%-8s %3dx%-3d %4d -> %4d %dx%d/%d %-13s %7.3f GMAC %8.3f ms "
 		       "%7.1f GFLOP/s\n",
 		       what, s.OH, s.OW, s.C, s.O, s.K, s.K, s.stride,
 		       mmrd_conv_method_name(&s), gmac, best, 2 * gmac / best * 1e3);
@@ -123,12 +123,15 @@ main(int argc, char **argv)
 	if (runs < 1 || runs > 100 ||
 	    (argc > 1 && !mmrd_arch_parse(argv[1], &arch)))
 	{
-		fprintf(stderr, "bench_score ARCH [threads] [runs] [layers]\n");
+		fprintf(stderr, "bench_score ARCH [threads] [runs] "
+		                "[float32|bfloat16] [layers]\n");
 		return 2;
 	}
 	mmrd_threads_start(threads);
 	mmrd_config_init(&config);
 	config.arch = arch;
+	if (argc > 4 && strcmp(argv[4], "bfloat16") == 0)
+		config.precision = MMRD_BFLOAT16;
 	if (mmrd_weights_create(&config, &weights, &err) != MMRD_OK ||
 	    mmrd_scorer_create(&config, NULL, &scorer, &err) != MMRD_OK ||
 	    mmrd_network_create(&config, &net, &err) != MMRD_OK)
@@ -162,13 +165,15 @@ main(int argc, char **argv)
 			times[k] = now_ms() - t;
 	}
 	qsort(times, (size_t) runs, sizeof(times[0]), by_value);
-	printf("%s, %s, %d threads: score %.2f ms (min %.2f, max %.2f, %d runs), "
-	       "model %.0f MB, working memory %.0f MB\n",
-	       mmrd_arch_name(arch), mmrd_isa_get()->name, mmrd_threads(),
-	       times[runs / 2], times[0], times[runs - 1], runs,
-	       (double) mmrd_packed_bytes(&config) / 1e6,
-	       (double) mmrd_scorer_bytes(&config) / 1e6);
-	if (argc > 4)
+	printf(
+	    "%s, %s, %s, %d threads: score %.2f ms (min %.2f, max %.2f, %d runs), "
+	    "model %.0f MB, working memory %.0f MB\n",
+	    mmrd_arch_name(arch),
+	    config.precision == MMRD_BFLOAT16 ? "bfloat16" : "float32",
+	    mmrd_isa_get()->name, mmrd_threads(), times[runs / 2], times[0],
+	    times[runs - 1], runs, (double) mmrd_packed_bytes(&config) / 1e6,
+	    (double) mmrd_scorer_bytes(&config) / 1e6);
+	if (argc > 5)
 	{
 		layers("teacher", &net->teacher, 1 + config.n_aux, runs);
 		layers("student", &net->student, 1, runs);

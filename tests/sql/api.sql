@@ -56,7 +56,7 @@ FROM pg_catalog.pg_settings WHERE name LIKE 'mmrd.%' ORDER BY name;
 SET mmrd.nonsense = 1;
 SET mmrd.threads = 257;
 SET mmrd.threads = -1;
-SET mmrd.precision = 'bfloat16';
+SET mmrd.precision = 'float16';
 SET mmrd.on_bad_image = 'ignore';
 
 -- the teacher that is always there
