@@ -7,9 +7,10 @@
  *
  * Reads DIR/model.safetensors and the inputs, checks its map against
  * DIR/map.f32, prints a line {"ready": ...}, and then makes one run for each
- * line it reads: "score" or "train" (a step on `batch` scans with teacher
- * features already computed), and prints {"mode": ..., "seconds": ...} per
- * scan.
+ * line it reads: "score", "bfloat16" (a score in that precision, whose map is
+ * only reported, not held to the peers' tolerance) or "train" (a step on
+ * `batch` scans with teacher features already computed), and prints {"mode":
+ *..., "seconds": ...} per scan.
  */
 #include <jansson.h>
 #include <math.h>
@@ -167,6 +168,34 @@ make_trainer(const mmrd_config *config, mmrd_weights_file *file, int batch,
 	return t;
 }
 
+/* A model ready to score in one precision, and its map's error. */
+typedef struct ready
+{
+	mmrd_config config;
+	mmrd_scorer *scorer;
+	void *packed;
+	double map_error;
+} ready;
+
+static ready
+make_ready(const mmrd_config *config, int precision, mmrd_weights_file *file,
+           const char *folder, const float *const *inputs, float *map)
+{
+	ready r = {.config = *config};
+	mmrd_error err = {0};
+	float score;
+
+	r.config.precision = precision;
+	r.packed = aligned_alloc(64, mmrd_packed_bytes(&r.config));
+	must(mmrd_packed_build(&r.config, mmrd_weights_file_lookup, file, r.packed,
+	                       &err),
+	     &err);
+	must(mmrd_scorer_create(&r.config, NULL, &r.scorer, &err), &err);
+	must(mmrd_scorer_run(r.scorer, r.packed, inputs, map, &score, &err), &err);
+	r.map_error = map_error(folder, (size_t) config->input_size, map);
+	return r;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -176,7 +205,7 @@ main(int argc, char **argv)
 	mmrd_config config;
 	mmrd_error err = {0};
 	mmrd_weights_file *file = NULL;
-	mmrd_scorer *scorer = NULL;
+	ready both[2];
 	mmrd_trainer *trainer = NULL;
 	const float *inputs[MMRD_MAX_MODALITIES];
 	uint16_t *records[MMRD_MAX_BATCH];
@@ -184,10 +213,8 @@ main(int argc, char **argv)
 	size_t S;
 	float score;
 	float *map;
-	void *packed;
 	void *bytes = read_file(folder, "model.safetensors", &n_bytes);
 	char mode[32];
-	double error;
 
 	if (batch < 1 || batch > MMRD_MAX_BATCH)
 		return 2;
@@ -195,33 +222,35 @@ main(int argc, char **argv)
 	must(mmrd_weights_file_open(bytes, n_bytes, NULL, &file, &err), &err);
 	read_config(file, &config);
 	S = (size_t) config.input_size;
-	packed = aligned_alloc(64, mmrd_packed_bytes(&config));
-	must(mmrd_packed_build(&config, mmrd_weights_file_lookup, file, packed,
-	                       &err),
-	     &err);
-	must(mmrd_scorer_create(&config, NULL, &scorer, &err), &err);
 	for (int m = 0; m <= config.n_aux; m++)
 		inputs[m] = read_image(folder, m, S);
 	map = malloc(S * S * sizeof(float));
-	must(mmrd_scorer_run(scorer, packed, inputs, map, &score, &err), &err);
-	error = map_error(folder, S, map);
-	if (!(error <= MAP_TOLERANCE))
+	for (int i = 0; i < 2; i++)
+		both[i] = make_ready(&config, i == 0 ? MMRD_FLOAT32 : MMRD_BFLOAT16,
+		                     file, folder, inputs, map);
+	if (!(both[0].map_error <= MAP_TOLERANCE))
 	{
 		fprintf(stderr,
 		        "bench_case: the map differs from map.f32 by %.2e (allowed "
 		        "%.0e); nothing was timed\n",
-		        error, MAP_TOLERANCE);
+		        both[0].map_error, MAP_TOLERANCE);
 		return 1;
 	}
-	printf("{\"ready\": [\"score\", \"train\"], \"peer\": \"mmrd\", "
+	printf("{\"ready\": [\"score\", \"bfloat16\", \"train\"], "
+	       "\"peer\": \"mmrd\", "
 	       "\"version\": \"%s\", \"threads\": %d, \"arch\": \"%s\", "
-	       "\"map_error\": %.2e, \"model_mb\": %.0f, \"work_mb\": %.0f}\n",
+	       "\"map_error\": %.2e, \"bfloat16_map_error\": %.2e, "
+	       "\"model_mb\": %.0f, \"bfloat16_model_mb\": %.0f, "
+	       "\"work_mb\": %.0f}\n",
 	       mmrd_isa_get()->name, mmrd_threads(), mmrd_arch_name(config.arch),
-	       error, (double) mmrd_packed_bytes(&config) / 1e6,
+	       both[0].map_error, both[1].map_error,
+	       (double) mmrd_packed_bytes(&both[0].config) / 1e6,
+	       (double) mmrd_packed_bytes(&both[1].config) / 1e6,
 	       (double) mmrd_scorer_bytes(&config) / 1e6);
 	fflush(stdout);
 	while (scanf("%31s", mode) == 1)
 	{
+		const ready *r = &both[strcmp(mode, "bfloat16") == 0];
 		const bool train = strcmp(mode, "train") == 0;
 		mmrd_batch b = {0};
 		mmrd_losses losses;
@@ -237,7 +266,8 @@ main(int argc, char **argv)
 			                       &err),
 			     &err);
 		else
-			must(mmrd_scorer_run(scorer, packed, inputs, map, &score, &err),
+			must(mmrd_scorer_run(r->scorer, r->packed, inputs, map, &score,
+			                     &err),
 			     &err);
 		t = (now() - t) / (train ? batch : 1);
 		printf("{\"peer\": \"mmrd\", \"mode\": \"%s\", \"seconds\": %.6f}\n",

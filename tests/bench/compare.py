@@ -79,12 +79,16 @@ def take_turns(pairs, runs):
 
 def show(title, taken):
     own = taken["mmrd"]
+    half = taken.get("mmrd bfloat16")
     print(f"\n{title}, seconds per scan")
-    print(f"{'':14}{'median':>10}{'min':>10}{'max':>10}{'mmrd/it':>10}")
+    print(f"{'':14}{'median':>10}{'min':>10}{'max':>10}{'mmrd/it':>10}"
+          f"{'bf16/it' if half else '':>10}")
     for label, seconds in taken.items():
         ratio = statistics.median(a / b for a, b in zip(own, seconds))
+        ratio16 = (f"{statistics.median(a / b for a, b in zip(half, seconds)):10.2f}"
+                   if half else "")
         print(f"{label:14}{statistics.median(seconds):10.4f}"
-              f"{min(seconds):10.4f}{max(seconds):10.4f}{ratio:10.2f}")
+              f"{min(seconds):10.4f}{max(seconds):10.4f}{ratio:10.2f}{ratio16}")
 
 
 def main():
@@ -100,15 +104,17 @@ def main():
     about = peers[0].about
     print(f"{about['arch']}, {args.threads} threads, {about['version']}: "
           f"model {about['model_mb']} MB, working memory "
-          f"{about['work_mb']} MB, map within {about['map_error']:.1e}")
+          f"{about['work_mb']} MB, map within {about['map_error']:.1e}; "
+          f"bfloat16: {about['bfloat16_model_mb']} MB, map within "
+          f"{about['bfloat16_map_error']:.1e}")
     results = {"about": [p.about for p in peers], "threads": args.threads}
     for mode in args.modes:
         pairs = []
         for peer in peers:
             for m in peer.about["ready"]:
                 if (m == "train") == (mode == "train"):
-                    label = peer.name if peer.name == "mmrd" else (
-                        f"{peer.name} {m}")
+                    label = peer.name if peer.name == "mmrd" and (
+                        m != "bfloat16") else f"{peer.name} {m}"
                     pairs.append((label, peer, m))
         taken = take_turns(pairs, args.runs)
         show(f"{about['arch']}, {args.threads} threads, {mode}", taken)
