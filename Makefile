@@ -251,6 +251,11 @@ valgrind: unit-build ## unit tests under memcheck
 		--errors-for-leak-kinds=definite" TEST_TIMEOUT=3600 JSIMD_FORCENONE=1 \
 		scripts/run-unit valgrind $(UNIT_NAMES:%=build/unit/%)
 
+QUERIES ?= 100000
+.PHONY: sqlsmith
+sqlsmith: all ## random queries against a server of its own; QUERIES=100000
+	@scripts/run-sqlsmith $(QUERIES)
+
 # One target per decoder, FUZZ_SECONDS for each.  No -fopenmp: decoders have
 # no threads, and clang's runtime is not the one we use.
 FUZZ_SECONDS ?= 20
