@@ -126,7 +126,7 @@ FUZZ_NAMES = $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c))
 build/unit/%: tests/unit/%.c $(CORE_OBJS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -I. -MF $@.d -MT $@ -o $@ $< \
-		$(CORE_OBJS) $(TEST_LIBS)
+		$(filter build/pretrain/%,$^) $(CORE_OBJS) $(TEST_LIBS)
 
 # The same files built another way, each under build/NAME:
 #   $(call variant,NAME,COMPILER,FLAGS)
@@ -224,6 +224,23 @@ build/bench/%: tests/bench/%.c $(CORE_OBJS)
 		$(CORE_OBJS) $(TEST_LIBS)
 bench: all $(BENCH_NAMES:%=build/bench/%) ## timings
 	@tests/bench/run-bench $(BENCH_NAMES:%=build/bench/%)
+
+# The program that made the teacher `builtin` (docs/teacher.md).  PRETRAIN are
+# its options, NAME=VALUE.
+PRETRAIN_OBJS = $(patsubst %.c,build/%.o,$(wildcard pretrain/*.c))
+PRETRAIN_CORE = $(filter-out build/pretrain/pretrain_teacher.o,$(PRETRAIN_OBJS))
+PRETRAIN_FOLDER ?= build/pretrained
+build/unit/test_pretraining: $(PRETRAIN_CORE)
+$(foreach v,asan cov,$(eval build/$(v)/test_pretraining: \
+	$(PRETRAIN_CORE:build/%=build/$(v)/%)))
+build/pretrain/%.o: pretrain/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -Werror -I. -c -o $@ $<
+build/pretrain_teacher: $(PRETRAIN_OBJS) $(CORE_OBJS)
+	$(CC) $(CFLAGS) -o $@ $^ $(CORE_LIBS)
+.PHONY: pretrain-teacher
+pretrain-teacher: build/pretrain_teacher ## the teacher `builtin`, from nothing: hours
+	$< $(PRETRAIN_FOLDER) $(PRETRAIN)
 
 # Those of docs/geometry.md, by the code that scores.
 .PHONY: docs-pictures

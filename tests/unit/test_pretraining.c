@@ -1,0 +1,314 @@
+/*
+ * tests/unit/test_pretraining.c
+ *	  The gradients of pre-training against differences of its losses, and
+ *	  training that is interrupted against training that is not.
+ *
+ * Differences are taken along the gradient of one tensor at a time, where the
+ * loss changes fastest: along it, the derivative is the gradient's length.
+ * Rounding in float and ReLUs that change sign within the step leave a few
+ * per cent; a path that was forgotten costs tens.
+ */
+#include "pretrain/pretraining.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/base/random.h"
+#include "model/base/threads.h"
+#include "model/net/network.h"
+#include "pretrain/samples.h"
+#include "pretrain/trunk.h"
+#include "tests/unit/check.h"
+
+enum
+{
+	SIZE = 64,
+	N = 4
+};
+
+static void
+fill(const char *purpose, float *x, size_t n, float scale)
+{
+	mmrd_random r = mmrd_random_create(3, purpose);
+
+	for (size_t i = 0; i < n; i++)
+		x[i] = scale * (float) mmrd_random_normal(&r);
+}
+
+static size_t
+map_floats(const mmrd_network *net, int stage)
+{
+	const size_t side = (size_t) mmrd_stage_size(&net->config, stage + 1);
+
+	return N * side * side * (size_t) (64 << stage);
+}
+
+/* Sum over the stages of <mix, map>: any gradient at the outputs will do. */
+static double
+mixed_loss(mmrd_trunk *trunk, mmrd_weights *weights, float *const mix[],
+           const float *input, const mmrd_network *net)
+{
+	double loss = 0;
+	mmrd_error err = {0};
+
+	memcpy(mmrd_trunk_input(trunk), input,
+	       (size_t) N * SIZE * SIZE * 3 * sizeof(float));
+	CHECK(mmrd_trunk_forward(trunk, weights, N, &err) == MMRD_OK, "%s",
+	      err.message);
+	for (int i = 0; i < MMRD_STAGES; i++)
+	{
+		const float *map = mmrd_trunk_map(trunk, i);
+
+		for (size_t k = 0; k < map_floats(net, i); k++)
+			loss += (double) mix[i][k] * (double) map[k];
+	}
+	return loss;
+}
+
+/* The derivative along the gradient of each tensor. */
+static void
+compare_tensors(mmrd_trunk *trunk, mmrd_weights *weights, float *const mix[],
+                const float *input, const mmrd_network *net,
+                const float *gradient)
+{
+	for (int t = 0; t < net->n_tensors; t++)
+	{
+		const mmrd_tensor_info *info = &net->tensors[t];
+		float *w = weights->values + info->offset;
+		const float *g = gradient + info->offset;
+		double square = 0;
+		double size = 0;
+		double up;
+		double down;
+		double slope;
+		float h;
+
+		if (info->role != MMRD_ROLE_TEACHER)
+			continue;
+		for (size_t k = 0; k < info->count; k++)
+		{
+			square += (double) g[k] * (double) g[k];
+			size += (double) w[k] * (double) w[k];
+		}
+		/* A thousandth of the tensor; batch-norm's shifts begin at 0. */
+		h = (float) (2e-3 * sqrt(fmax(size, 0.25) / square));
+		for (size_t k = 0; k < info->count; k++)
+			w[k] += h * g[k];
+		up = mixed_loss(trunk, weights, mix, input, net);
+		for (size_t k = 0; k < info->count; k++)
+			w[k] -= 2 * h * g[k];
+		down = mixed_loss(trunk, weights, mix, input, net);
+		for (size_t k = 0; k < info->count; k++)
+			w[k] += h * g[k];
+		slope = (up - down) / (2 * (double) h);
+		CHECK(fabs(slope - square) <= 0.05 * square,
+		      "%s: the loss rises by %g, its gradient says %g", info->name,
+		      slope, square);
+	}
+}
+
+static void
+trunk_gradients(void)
+{
+	mmrd_config config;
+	mmrd_network *net;
+	mmrd_weights *weights;
+	mmrd_trunk *trunk;
+	mmrd_error err = {0};
+	float *mix[MMRD_STAGES];
+	float *input = malloc((size_t) N * SIZE * SIZE * 3 * sizeof(float));
+	float *gradient;
+
+	mmrd_config_init(&config);
+	config.input_size = SIZE;
+	config.n_aux = 0;
+	memset(config.prototypes, 0, sizeof(config.prototypes));
+	CHECK(mmrd_network_create(&config, &net, &err) == MMRD_OK, "%s",
+	      err.message);
+	CHECK(mmrd_weights_create(&config, &weights, &err) == MMRD_OK, "%s",
+	      err.message);
+	CHECK(mmrd_trunk_create(net, N, &trunk, &err) == MMRD_OK, "%s",
+	      err.message);
+	mmrd_weights_init_teacher(weights);
+	fill("input", input, (size_t) N * SIZE * SIZE * 3, 1);
+	for (int i = 0; i < MMRD_STAGES; i++)
+	{
+		mix[i] = malloc(map_floats(net, i) * sizeof(float));
+		fill("mix", mix[i], map_floats(net, i), 1);
+	}
+	gradient = malloc(mmrd_trunk_parameters(net) * sizeof(float));
+	memset(gradient, 0xff, mmrd_trunk_parameters(net) * sizeof(float));
+	mixed_loss(trunk, weights, mix, input, net);
+	for (int i = 0; i < MMRD_STAGES; i++)
+		memcpy(mmrd_trunk_gradient(trunk, i), mix[i],
+		       map_floats(net, i) * sizeof(float));
+	CHECK(mmrd_trunk_backward(trunk, weights, gradient, &err) == MMRD_OK, "%s",
+	      err.message);
+	CHECK(mmrd_trunk_backward(trunk, weights, gradient, &err) ==
+	          MMRD_INVALID_ARGUMENT,
+	      "backward twice was accepted");
+	compare_tensors(trunk, weights, mix, input, net, gradient);
+
+	for (int i = 0; i < MMRD_STAGES; i++)
+		free(mix[i]);
+	free(input);
+	free(gradient);
+	mmrd_trunk_free(trunk);
+	mmrd_weights_free(weights);
+	mmrd_network_free(net);
+}
+
+/* One array of the objective's arguments, moved by h along g. */
+static double
+loss_beside(const mmrd_objective_shape *s, const float w[2], float *a,
+            const float *b, const float *want, const float *heads, float *x,
+            const float *g, size_t n, float h, float *trash)
+{
+	mmrd_objective_result r;
+
+	for (size_t i = 0; i < n; i++)
+		x[i] += h * g[i];
+	r = mmrd_objective_gradients(s, w, 0.3f, a, b, want, heads, trash,
+	                             trash + mmrd_objective_parameters(s),
+	                             trash + mmrd_objective_parameters(s) +
+	                                 (size_t) s->M * (size_t) s->C,
+	                             trash + mmrd_objective_parameters(s) +
+	                                 2 * (size_t) s->M * (size_t) s->C);
+	for (size_t i = 0; i < n; i++)
+		x[i] -= h * g[i];
+	return (double) w[0] * r.contrast + (double) w[1] * r.description;
+}
+
+static void
+objective_gradients(void)
+{
+	const mmrd_objective_shape s = {37, 19, 12, 7};
+	const float w[2] = {0.8f, 1.3f};
+	const size_t n = (size_t) s.M * (size_t) s.C;
+	const size_t n_heads = mmrd_objective_parameters(&s);
+	float *all = malloc((6 * n + 3 * n_heads + mmrd_objective_work(&s) +
+	                     (size_t) s.M * (size_t) s.D) *
+	                    sizeof(float));
+	float *a = all;
+	float *b = a + n;
+	float *da = b + n;
+	float *db = da + n;
+	float *heads = db + n;
+	float *dheads = heads + n_heads;
+	float *want = dheads + n_heads;
+	float *trash = want + (size_t) s.M * (size_t) s.D;
+	const struct
+	{
+		const char *name;
+		float *x;
+		const float *g;
+		size_t n;
+	} parts[] = {
+	    {"a", a, da, n}, {"b", b, db, n}, {"heads", heads, dheads, n_heads}};
+
+	fill("a", a, n, 1);
+	fill("b", b, n, 1);
+	fill("heads", heads, n_heads, 0.3f);
+	fill("want", want, (size_t) s.M * (size_t) s.D, 1);
+	for (int i = 0; i < s.M; i += 3)
+		want[i * s.D + 2] = NAN; /* not known */
+	memset(da, 0xff, (2 * n) * sizeof(float));
+	memset(dheads, 0xff, n_heads * sizeof(float));
+	mmrd_objective_gradients(&s, w, 0.3f, a, b, want, heads, dheads, da, db,
+	                         trash);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	{
+		double square = 0;
+		double slope;
+		float h;
+
+		for (size_t k = 0; k < parts[i].n; k++)
+			square += (double) parts[i].g[k] * (double) parts[i].g[k];
+		h = (float) (0.05 / sqrt(square));
+		slope = (loss_beside(&s, w, a, b, want, heads, parts[i].x, parts[i].g,
+		                     parts[i].n, h, trash) -
+		         loss_beside(&s, w, a, b, want, heads, parts[i].x, parts[i].g,
+		                     parts[i].n, -h, trash)) /
+		        (2 * (double) h);
+		CHECK(fabs(slope - square) <= 0.01 * square,
+		      "%s: the loss rises by %g, its gradient says %g", parts[i].name,
+		      slope, square);
+	}
+	free(all);
+}
+
+static void
+copy_state(mmrd_pretraining *from, mmrd_pretraining *to)
+{
+	float *x[MMRD_PRETRAINING_ARRAYS];
+	float *y[MMRD_PRETRAINING_ARRAYS];
+	size_t n[MMRD_PRETRAINING_ARRAYS];
+
+	mmrd_pretraining_arrays(from, x, n);
+	mmrd_pretraining_arrays(to, y, n);
+	for (int i = 0; i < MMRD_PRETRAINING_ARRAYS; i++)
+		memcpy(y[i], x[i], n[i] * sizeof(float));
+	mmrd_pretraining_resume(to, mmrd_pretraining_steps(from));
+}
+
+/* Four steps in one go, and two and two; on one thread and on two. */
+static void
+resumed(void)
+{
+	mmrd_pretraining_options options;
+	mmrd_pretraining_report report;
+	mmrd_pretraining *one;
+	mmrd_pretraining *first;
+	mmrd_pretraining *second;
+	mmrd_error err = {0};
+
+	mmrd_pretraining_options_init(&options);
+	options.steps = 4;
+	options.pairs = 2;
+	options.size = SIZE;
+	CHECK(mmrd_pretraining_create(&options, &one, &err) == MMRD_OK, "%s",
+	      err.message);
+	CHECK(mmrd_pretraining_create(&options, &first, &err) == MMRD_OK, "%s",
+	      err.message);
+	CHECK(mmrd_pretraining_create(&options, &second, &err) == MMRD_OK, "%s",
+	      err.message);
+	for (int i = 0; i < 4; i++)
+	{
+		CHECK(mmrd_pretraining_step(one, &report, &err) == MMRD_OK, "%s",
+		      err.message);
+		CHECK(isfinite(report.loss) && report.loss > 0, "loss %g",
+		      report.loss);
+	}
+	mmrd_threads_set(1);
+	for (int i = 0; i < 2; i++)
+		mmrd_pretraining_step(first, &report, &err);
+	copy_state(first, second);
+	for (int i = 0; i < 2; i++)
+		mmrd_pretraining_step(second, &report, &err);
+	mmrd_threads_set(2);
+	CHECK(memcmp(mmrd_pretraining_weights(one)->values,
+	             mmrd_pretraining_weights(second)->values,
+	             mmrd_pretraining_weights(one)->parameter_at *
+	                 sizeof(float)) == 0,
+	      "resumed training differs from training in one go");
+	CHECK(memcmp(mmrd_pretraining_weights(one)->values,
+	             mmrd_pretraining_weights(first)->values,
+	             mmrd_pretraining_weights(one)->parameter_at *
+	                 sizeof(float)) != 0,
+	      "two steps and four gave the same");
+	mmrd_pretraining_free(one);
+	mmrd_pretraining_free(first);
+	mmrd_pretraining_free(second);
+}
+
+int
+main(void)
+{
+	mmrd_threads_start(2);
+	trunk_gradients();
+	objective_gradients();
+	resumed();
+	mmrd_threads_stop();
+	return check_result();
+}
