@@ -1,6 +1,6 @@
 /*
  * pretrain/objective.c
- *	  The two losses and their gradients, by hand.
+ *	  Contrast between places, and its gradient by hand.
  */
 #include "pretrain/objective.h"
 
@@ -9,57 +9,47 @@
 
 #include "model/kernel/gemm.h"
 
-#define MIN_NORM 1e-6f /* shorter projections count as having this length */
-#define HUBER_AT 0.1f  /* where the loss turns from square to straight */
+#define MIN_NORM 1e-6f /* shorter features count as having this length */
 
 size_t
-mmrd_objective_parameters(const mmrd_objective_shape *s)
+mmrd_objective_work(int M, int C)
 {
-	return (size_t) s->C * (size_t) (s->E + s->D) + (size_t) s->D;
+	return (size_t) M * (size_t) M + 2 * (size_t) M * (size_t) C +
+	       4 * (size_t) M;
 }
 
-size_t
-mmrd_objective_work(const mmrd_objective_shape *s)
-{
-	const size_t M = (size_t) s->M;
-
-	return M * M + 2 * M + 4 * M * (size_t) s->E + 2 * M + M * (size_t) s->D;
-}
-
-/* z = x w to unit length, (M, E); length keeps what it was. */
+/* z = x to unit length; length keeps what it was. */
 static void
-project(const mmrd_objective_shape *s, const float *x, const float *w,
-        float *z, float *length)
+to_unit_length(int M, int C, const float *x, float *z, float *length)
 {
-	mmrd_gemm(false, false, s->M, s->E, s->C, x, s->C, w, s->E, 0, z, s->E);
-	for (int i = 0; i < s->M; i++)
+	for (int i = 0; i < M; i++)
 	{
-		float *row = z + (size_t) i * (size_t) s->E;
+		const float *from = x + (size_t) i * (size_t) C;
+		float *to = z + (size_t) i * (size_t) C;
 		double sum = 0;
 
-		for (int e = 0; e < s->E; e++)
-			sum += (double) row[e] * (double) row[e];
+		for (int c = 0; c < C; c++)
+			sum += (double) from[c] * (double) from[c];
 		length[i] = fmaxf(sqrtf((float) sum), MIN_NORM);
-		for (int e = 0; e < s->E; e++)
-			row[e] /= length[i];
+		for (int c = 0; c < C; c++)
+			to[c] = from[c] / length[i];
 	}
 }
 
-/* dz, the gradient by unit vectors z, becomes that by what was projected. */
+/* dz, the gradient by unit vectors z, becomes that by what they came from. */
 static void
-project_backward(const mmrd_objective_shape *s, const float *z,
-                 const float *length, float *dz)
+from_unit_length(int M, int C, const float *z, const float *length, float *dz)
 {
-	for (int i = 0; i < s->M; i++)
+	for (int i = 0; i < M; i++)
 	{
-		const float *row = z + (size_t) i * (size_t) s->E;
-		float *drow = dz + (size_t) i * (size_t) s->E;
+		const float *row = z + (size_t) i * (size_t) C;
+		float *drow = dz + (size_t) i * (size_t) C;
 		double dot = 0;
 
-		for (int e = 0; e < s->E; e++)
-			dot += (double) row[e] * (double) drow[e];
-		for (int e = 0; e < s->E; e++)
-			drow[e] = (drow[e] - (float) dot * row[e]) / length[i];
+		for (int c = 0; c < C; c++)
+			dot += (double) row[c] * (double) drow[c];
+		for (int c = 0; c < C; c++)
+			drow[c] = (drow[c] - (float) dot * row[c]) / length[i];
 	}
 }
 
@@ -67,13 +57,11 @@ project_backward(const mmrd_objective_shape *s, const float *z,
  * Cross-entropy of both directions.  logits (M, M), a's places down and b's
  * across, become their gradient; top and sum are scratch for M columns.
  */
-static void
-cross_entropy(int M, float weight, float *logits, float *top, float *sum,
-              mmrd_objective_result *result)
+static mmrd_objective_result
+cross_entropy(int M, float *logits, float *top, float *sum)
 {
-	const float share = 0.5f * weight / (float) M;
-	double loss = 0;
-	int hits = 0;
+	const float share = 0.5f / (float) M;
+	mmrd_objective_result result = {0};
 
 	for (int j = 0; j < M; j++)
 		top[j] = logits[j];
@@ -95,101 +83,49 @@ cross_entropy(int M, float weight, float *logits, float *top, float *sum,
 			most = fmaxf(most, row[j]);
 		for (int j = 0; j < M; j++)
 			total += (double) expf(row[j] - most);
-		hits += own >= most;
-		loss += 0.5 * (log(total) + (double) (most - own)) +
-		        0.5 * (log((double) sum[i]) + (double) (top[i] - own));
+		result.hits += (own >= most) / (double) M;
+		result.loss +=
+		    (double) share * (log(total) + (double) (most - own) +
+		                      log((double) sum[i]) + (double) (top[i] - own));
 		for (int j = 0; j < M; j++)
 			row[j] = share * (expf(row[j] - most) / (float) total +
 			                  expf(row[j] - top[j]) / sum[j]);
 		row[i] -= 2 * share;
 	}
-	result->contrast = loss / M;
-	result->hits = (double) hits / M;
-}
-
-static void
-contrast(const mmrd_objective_shape *s, float weight, float temperature,
-         const float *a, const float *b, const float *w, float *dw, float *da,
-         float *db, float *work, mmrd_objective_result *result)
-{
-	const size_t M = (size_t) s->M;
-	const size_t n = M * (size_t) s->E;
-	float *logits = work;
-	float *za = logits + M * M;
-	float *zb = za + n;
-	float *dza = zb + n;
-	float *dzb = dza + n;
-	float *length = dzb + n; /* of a, then of b */
-	float *columns = length + 2 * M;
-
-	project(s, a, w, za, length);
-	project(s, b, w, zb, length + M);
-	mmrd_gemm(false, true, s->M, s->M, s->E, za, s->E, zb, s->E, 0, logits,
-	          s->M);
-	for (size_t i = 0; i < M * M; i++)
-		logits[i] /= temperature;
-	cross_entropy(s->M, weight / temperature, logits, columns, columns + M,
-	              result);
-	mmrd_gemm(false, false, s->M, s->E, s->M, logits, s->M, zb, s->E, 0, dza,
-	          s->E);
-	mmrd_gemm(true, false, s->M, s->E, s->M, logits, s->M, za, s->E, 0, dzb,
-	          s->E);
-	project_backward(s, za, length, dza);
-	project_backward(s, zb, length + M, dzb);
-	mmrd_gemm(true, false, s->C, s->E, s->M, a, s->C, dza, s->E, 0, dw, s->E);
-	mmrd_gemm(true, false, s->C, s->E, s->M, b, s->C, dzb, s->E, 1, dw, s->E);
-	mmrd_gemm(false, true, s->M, s->C, s->E, dza, s->E, w, s->E, 0, da, s->C);
-	mmrd_gemm(false, true, s->M, s->C, s->E, dzb, s->E, w, s->E, 0, db, s->C);
-}
-
-/* Adds to da. */
-static void
-describe(const mmrd_objective_shape *s, float weight, const float *a,
-         const float *want, const float *w, const float *offset, float *dw,
-         float *doffset, float *da, float *work, mmrd_objective_result *result)
-{
-	const float share = weight / ((float) s->M * (float) s->D);
-	float *got = work;
-	double loss = 0;
-
-	mmrd_gemm(false, false, s->M, s->D, s->C, a, s->C, w, s->D, 0, got, s->D);
-	memset(doffset, 0, (size_t) s->D * sizeof(float));
-	for (int i = 0; i < s->M; i++)
-		for (int d = 0; d < s->D; d++)
-		{
-			const size_t at = (size_t) i * (size_t) s->D + (size_t) d;
-			const float off = got[at] + offset[d] - want[at];
-			const float size = fabsf(off);
-
-			if (isnan(want[at]))
-			{
-				got[at] = 0;
-				continue;
-			}
-			loss += size < HUBER_AT ? (double) (0.5f * off * off / HUBER_AT)
-			                        : (double) (size - 0.5f * HUBER_AT);
-			got[at] =
-			    share * (size < HUBER_AT ? off / HUBER_AT : copysignf(1, off));
-			doffset[d] += got[at];
-		}
-	result->description = loss / ((double) s->M * s->D);
-	mmrd_gemm(true, false, s->C, s->D, s->M, a, s->C, got, s->D, 0, dw, s->D);
-	mmrd_gemm(false, true, s->M, s->C, s->D, got, s->D, w, s->D, 1, da, s->C);
+	return result;
 }
 
 mmrd_objective_result
-mmrd_objective_gradients(const mmrd_objective_shape *s, const float w[2],
-                         float temperature, const float *a, const float *b,
-                         const float *want, const float *heads, float *dheads,
-                         float *da, float *db, float *work)
+mmrd_objective_gradients(int M, int C, float temperature, const float *a,
+                         const float *b, const int32_t *group, float *da,
+                         float *db, float *work)
 {
-	const size_t n_project = (size_t) s->C * (size_t) s->E;
-	const size_t n_describe = (size_t) s->C * (size_t) s->D;
-	mmrd_objective_result result = {0};
+	const size_t m = (size_t) M;
+	float *logits = work;
+	float *za = logits + m * m;
+	float *zb = za + m * (size_t) C;
+	float *length = zb + m * (size_t) C; /* of a, then of b */
+	float *columns = length + 2 * m;
+	mmrd_objective_result result;
 
-	contrast(s, w[0], temperature, a, b, heads, dheads, da, db, work, &result);
-	describe(s, w[1], a, want, heads + n_project,
-	         heads + n_project + n_describe, dheads + n_project,
-	         dheads + n_project + n_describe, da, work, &result);
+	to_unit_length(M, C, a, za, length);
+	to_unit_length(M, C, b, zb, length + m);
+	mmrd_gemm(false, true, M, M, C, za, C, zb, C, 0, logits, M);
+	for (int i = 0; i < M; i++)
+		for (int j = 0; j < M; j++)
+		{
+			float *at = logits + (size_t) i * m + j;
+
+			*at = group != NULL && i != j && group[i] == group[j]
+			          ? -INFINITY
+			          : *at / temperature;
+		}
+	result = cross_entropy(M, logits, columns, columns + m);
+	for (size_t i = 0; i < m * m; i++)
+		logits[i] /= temperature;
+	mmrd_gemm(false, false, M, C, M, logits, M, zb, C, 0, da, C);
+	mmrd_gemm(true, false, M, C, M, logits, M, za, C, 0, db, C);
+	from_unit_length(M, C, za, length, da);
+	from_unit_length(M, C, zb, length + m, db);
 	return result;
 }

@@ -93,8 +93,6 @@ set_argument(arguments *a, const char *text)
 	} numbers[] = {{"falling", &o->falling},
 	               {"lr", &o->lr},
 	               {"decay", &o->decay},
-	               {"contrast", &o->contrast},
-	               {"description", &o->description},
 	               {"temperature", &o->temperature}};
 
 	if (equals == NULL || equals - text >= (long) sizeof(name))
@@ -117,6 +115,8 @@ set_argument(arguments *a, const char *text)
 		o->pairs = (int32_t) value;
 	else if (strcmp(name, "size") == 0)
 		o->size = (int32_t) value;
+	else if (strcmp(name, "apart") == 0)
+		o->apart = (int32_t) value;
 	else if (strcmp(name, "threads") == 0)
 		a->threads = (int) value;
 	else if (strcmp(name, "seconds") == 0)
@@ -236,10 +236,10 @@ describe_run(const arguments *a, int64_t step, char text[PATH_BYTES])
 
 	snprintf(text, PATH_BYTES,
 	         "seed=%llu steps=%lld done=%lld falling=%g pairs=%d size=%d "
-	         "lr=%g decay=%g contrast=%g description=%g temperature=%g",
+	         "lr=%g decay=%g temperature=%g apart=%d",
 	         (unsigned long long) o->seed, (long long) o->steps,
 	         (long long) step, o->falling, o->pairs, o->size, o->lr, o->decay,
-	         o->contrast, o->description, o->temperature);
+	         o->temperature, o->apart);
 }
 
 static void
@@ -302,7 +302,7 @@ typedef struct curve
 {
 	FILE *file;
 	int n;
-	double sums[1 + 3 * MMRD_STAGES];
+	double sums[1 + 2 * MMRD_STAGES];
 } curve;
 
 static void
@@ -315,10 +315,9 @@ open_curve(const arguments *a, curve *c)
 	if (c->file == NULL)
 		die("could not open \"%s\": %s", path, strerror(errno));
 	if (ftell(c->file) == 0)
-		fputs("step,seconds,lr,loss,contrast_1,hits_1,description_1,"
-		      "contrast_2,hits_2,description_2,contrast_3,hits_3,"
-		      "description_3\n",
-		      c->file);
+		fputs(
+		    "step,seconds,lr,loss,loss_1,hits_1,loss_2,hits_2,loss_3,hits_3\n",
+		    c->file);
 }
 
 static void
@@ -328,9 +327,8 @@ add_to_curve(curve *c, const mmrd_pretraining_report *r)
 	c->sums[0] += r->loss;
 	for (int i = 0; i < MMRD_STAGES; i++)
 	{
-		c->sums[1 + 3 * i] += r->stage[i].contrast;
-		c->sums[2 + 3 * i] += r->stage[i].hits;
-		c->sums[3 + 3 * i] += r->stage[i].description;
+		c->sums[1 + 2 * i] += r->stage[i].loss;
+		c->sums[2 + 2 * i] += r->stage[i].hits;
 	}
 }
 
@@ -338,7 +336,7 @@ static void
 write_curve(curve *c, int64_t step, double seconds, double lr)
 {
 	fprintf(c->file, "%lld,%.0f,%g", (long long) step, seconds, lr);
-	for (int i = 0; i < 1 + 3 * MMRD_STAGES; i++)
+	for (int i = 0; i < 1 + 2 * MMRD_STAGES; i++)
 		fprintf(c->file, ",%.4f", c->sums[i] / c->n);
 	fputc('\n', c->file);
 	fflush(c->file);

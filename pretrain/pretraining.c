@@ -1,6 +1,6 @@
 /*
  * pretrain/pretraining.c
- *	  One step: pictures, trunk, objectives at sampled places, optimiser.
+ *	  One step: pictures, trunk, contrast at sampled places, optimiser.
  */
 #include "pretrain/pretraining.h"
 
@@ -16,8 +16,7 @@
 
 enum
 {
-	PROJECTION = 64, /* numbers that are contrasted */
-	WARM_UP = 50     /* steps */
+	WARM_UP = 50 /* steps */
 };
 
 /* Places of a scene: all of them in stage 3 of small pictures. */
@@ -26,9 +25,8 @@ static const int places_of_scene[MMRD_STAGES] = {48, 48, 32};
 /* What a stage needs. */
 typedef struct stage_state
 {
-	mmrd_objective_shape shape; /* with the most places */
-	size_t heads_at;            /* in heads */
-	float *a, *b;               /* features at the places */
+	int M, C;     /* places at most, and channels */
+	float *a, *b; /* features at the places */
 	float *da, *db;
 } stage_state;
 
@@ -41,9 +39,8 @@ struct mmrd_pretraining
 	mmrd_trunk *trunk;
 	mmrd_samples *samples;
 	stage_state stages[MMRD_STAGES];
-	size_t n_trunk, n_heads, n_values; /* values: statistics too */
-	float *gradient, *m, *v;           /* of the trunk */
-	float *heads, *dheads, *hm, *hv;
+	size_t n_trunk, n_values; /* values: statistics too */
+	float *gradient, *m, *v;
 	float *work;
 };
 
@@ -58,26 +55,7 @@ mmrd_pretraining_options_init(mmrd_pretraining_options *o)
 	o->size = 96;
 	o->lr = 1e-3f;
 	o->decay = 1e-2f;
-	o->contrast = 1;
-	o->description = 1;
-	o->temperature = 0.15f;
-}
-
-/* Heads start as a random projection that keeps lengths. */
-static void
-draw_heads(mmrd_pretraining *p)
-{
-	mmrd_random r = mmrd_random_create(p->options.seed, "heads");
-
-	for (int i = 0; i < MMRD_STAGES; i++)
-	{
-		const mmrd_objective_shape *s = &p->stages[i].shape;
-		float *w = p->heads + p->stages[i].heads_at;
-		const size_t n = (size_t) s->C * (size_t) (s->E + s->D);
-
-		for (size_t k = 0; k < n; k++)
-			w[k] = (float) mmrd_random_normal(&r) / sqrtf((float) s->C);
-	}
+	o->temperature = 0.07f;
 }
 
 static mmrd_status
@@ -89,18 +67,13 @@ allocate(mmrd_pretraining *p, mmrd_error *err)
 	for (int i = 0; i < MMRD_STAGES; i++)
 	{
 		stage_state *st = &p->stages[i];
-		mmrd_objective_shape *s = &st->shape;
 		size_t n;
 
-		s->M = p->options.pairs * places_of_scene[i];
-		s->C = mmrd_stage_channels(MMRD_ARCH_RESNET18, i + 1);
-		s->E = PROJECTION;
-		s->D = MMRD_DESCRIPTION;
-		n = (size_t) s->M * (size_t) s->C * sizeof(float);
-		st->heads_at = p->n_heads;
-		p->n_heads += mmrd_objective_parameters(s);
-		n_work =
-		    mmrd_objective_work(s) > n_work ? mmrd_objective_work(s) : n_work;
+		st->M = p->options.pairs * places_of_scene[i];
+		st->C = mmrd_stage_channels(MMRD_ARCH_RESNET18, i + 1);
+		n = mmrd_objective_work(st->M, st->C);
+		n_work = n > n_work ? n : n_work;
+		n = (size_t) st->M * (size_t) st->C * sizeof(float);
 		st->a = malloc(n);
 		st->b = malloc(n);
 		st->da = malloc(n);
@@ -111,14 +84,9 @@ allocate(mmrd_pretraining *p, mmrd_error *err)
 	p->gradient = calloc(p->n_trunk, sizeof(float));
 	p->m = calloc(p->n_trunk, sizeof(float));
 	p->v = calloc(p->n_trunk, sizeof(float));
-	p->heads = calloc(p->n_heads, sizeof(float));
-	p->dheads = calloc(p->n_heads, sizeof(float));
-	p->hm = calloc(p->n_heads, sizeof(float));
-	p->hv = calloc(p->n_heads, sizeof(float));
 	p->work = malloc(n_work * sizeof(float));
 	if (failed || p->gradient == NULL || p->m == NULL || p->v == NULL ||
-	    p->heads == NULL || p->dheads == NULL || p->hm == NULL ||
-	    p->hv == NULL || p->work == NULL)
+	    p->work == NULL)
 		return mmrd_fail_memory(err,
 		                        3.0 * (double) p->n_trunk * sizeof(float));
 	return MMRD_OK;
@@ -143,9 +111,7 @@ open_pretraining(mmrd_pretraining *p, mmrd_error *err)
 	MMRD_TRY(mmrd_samples_create(p->options.seed, p->options.pairs,
 	                             p->options.size, places_of_scene, &p->samples,
 	                             err));
-	MMRD_TRY(allocate(p, err));
-	draw_heads(p);
-	return MMRD_OK;
+	return allocate(p, err);
 }
 
 mmrd_status
@@ -192,10 +158,6 @@ mmrd_pretraining_free(mmrd_pretraining *p)
 	free(p->gradient);
 	free(p->m);
 	free(p->v);
-	free(p->heads);
-	free(p->dheads);
-	free(p->hm);
-	free(p->hv);
 	free(p->work);
 	free(p);
 }
@@ -258,44 +220,38 @@ scatter(const mmrd_place *place, int side, int C, const float *row, float *map)
 			map[at[k] * (size_t) C + (size_t) c] += share[k] * row[c];
 }
 
-/* Losses of one stage; their gradient by its map. */
+/* Loss of one stage; its gradient by its map. */
 static mmrd_objective_result
 ask_stage(mmrd_pretraining *p, int i)
 {
-	const float w[2] = {p->options.contrast, p->options.description};
 	stage_state *st = &p->stages[i];
-	mmrd_objective_shape s = st->shape;
+	const int M = mmrd_samples_count(p->samples, i);
 	const int side = mmrd_stage_size(&p->net->config, i + 1);
-	const size_t C = (size_t) s.C;
+	const size_t C = (size_t) st->C;
 	const float *map = mmrd_trunk_map(p->trunk, i);
 	float *gradient = mmrd_trunk_gradient(p->trunk, i);
 	mmrd_objective_result result;
+	mmrd_place a;
+	mmrd_place b;
 
-	s.M = mmrd_samples_count(p->samples, i);
 	memset(gradient, 0,
 	       2 * (size_t) p->options.pairs * (size_t) (side * side) * C *
 	           sizeof(float));
-	for (int k = 0; k < s.M; k++)
+	for (int k = 0; k < M; k++)
 	{
-		mmrd_place a;
-		mmrd_place b;
-
 		mmrd_samples_places(p->samples, i, k, &a, &b);
-		gather(&a, side, s.C, map, st->a + (size_t) k * C);
-		gather(&b, side, s.C, map, st->b + (size_t) k * C);
+		gather(&a, side, st->C, map, st->a + (size_t) k * C);
+		gather(&b, side, st->C, map, st->b + (size_t) k * C);
 	}
 	result = mmrd_objective_gradients(
-	    &s, w, p->options.temperature, st->a, st->b,
-	    mmrd_samples_description(p->samples, i), p->heads + st->heads_at,
-	    p->dheads + st->heads_at, st->da, st->db, p->work);
-	for (int k = 0; k < s.M; k++)
+	    M, st->C, p->options.temperature, st->a, st->b,
+	    p->options.apart ? NULL : mmrd_samples_group(p->samples, i), st->da,
+	    st->db, p->work);
+	for (int k = 0; k < M; k++)
 	{
-		mmrd_place a;
-		mmrd_place b;
-
 		mmrd_samples_places(p->samples, i, k, &a, &b);
-		scatter(&a, side, s.C, st->da + (size_t) k * C, gradient);
-		scatter(&b, side, s.C, st->db + (size_t) k * C, gradient);
+		scatter(&a, side, st->C, st->da + (size_t) k * C, gradient);
+		scatter(&b, side, st->C, st->db + (size_t) k * C, gradient);
 	}
 	return result;
 }
@@ -332,15 +288,12 @@ mmrd_pretraining_step(mmrd_pretraining *p, mmrd_pretraining_report *report,
 	for (int i = 0; i < MMRD_STAGES; i++)
 	{
 		report->stage[i] = ask_stage(p, i);
-		report->loss += o->contrast * report->stage[i].contrast +
-		                o->description * report->stage[i].description;
+		report->loss += report->stage[i].loss;
 	}
 	MMRD_TRY(mmrd_trunk_backward(p->trunk, p->weights, p->gradient, err));
 	decay_weights(p, lr * o->decay);
 	mmrd_adam_step(&adam, p->n_trunk, number, p->gradient, p->m, p->v,
 	               p->weights->values);
-	mmrd_adam_step(&adam, p->n_heads, number, p->dheads, p->hm, p->hv,
-	               p->heads);
 	p->step++;
 	return MMRD_OK;
 }
@@ -362,14 +315,11 @@ mmrd_pretraining_arrays(mmrd_pretraining *p,
                         float *which[MMRD_PRETRAINING_ARRAYS],
                         size_t count[MMRD_PRETRAINING_ARRAYS])
 {
-	float *const arrays[MMRD_PRETRAINING_ARRAYS] = {
-	    p->weights->values, p->m, p->v, p->heads, p->hm, p->hv};
-
-	for (int i = 0; i < MMRD_PRETRAINING_ARRAYS; i++)
-	{
-		which[i] = arrays[i];
-		count[i] = i == 0 ? p->n_values : i < 3 ? p->n_trunk : p->n_heads;
-	}
+	which[0] = p->weights->values;
+	which[1] = p->m;
+	which[2] = p->v;
+	count[0] = p->n_values;
+	count[1] = count[2] = p->n_trunk;
 }
 
 void

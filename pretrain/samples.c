@@ -1,6 +1,6 @@
 /*
  * pretrain/samples.c
- *	  Rendering a batch and describing its places.
+ *	  Rendering a batch and choosing its places.
  *
  * Position (x, y) of a stage of stride T is centred on pixel (T x, T y): all
  * of a ResNet's strided layers are padded so.
@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "model/base/random.h"
-#include "model/synth/formula_material.h"
 #include "model/synth/formula_scene.h"
 
 /* ImageNet's statistics are part of the network's definition (network.md 1).
@@ -33,12 +32,10 @@ struct mmrd_samples
 	int count[MMRD_STAGES];
 	mmrd_place *a[MMRD_STAGES];
 	mmrd_place *b[MMRD_STAGES];
-	float *description[MMRD_STAGES];
+	int32_t *group[MMRD_STAGES];
 	int32_t *order; /* scratch: positions of a map */
 	float *sensed;  /* (size, size, 3), of the view being made */
-	float *normal;  /* of view a of the scene being made */
-	float *albedo;
-	int16_t *code;
+	int16_t *layer; /* (size, size), of view a of the scene being made */
 };
 
 mmrd_status
@@ -63,17 +60,14 @@ mmrd_samples_create(uint64_t seed, int pairs, int size,
 		s->max_places[i] = places[i];
 		s->a[i] = malloc(n * sizeof(mmrd_place));
 		s->b[i] = malloc(n * sizeof(mmrd_place));
-		s->description[i] = malloc(n * MMRD_DESCRIPTION * sizeof(float));
+		s->group[i] = malloc(n * sizeof(int32_t));
 		failed = failed || s->a[i] == NULL || s->b[i] == NULL ||
-		         s->description[i] == NULL;
+		         s->group[i] == NULL;
 	}
 	s->order = malloc(pixels * sizeof(int32_t));
 	s->sensed = malloc(3 * pixels * sizeof(float));
-	s->normal = malloc(3 * pixels * sizeof(float));
-	s->albedo = malloc(3 * pixels * sizeof(float));
-	s->code = malloc(pixels * sizeof(int16_t));
-	if (failed || s->order == NULL || s->sensed == NULL || s->normal == NULL ||
-	    s->albedo == NULL || s->code == NULL)
+	s->layer = malloc(pixels * sizeof(int16_t));
+	if (failed || s->order == NULL || s->sensed == NULL || s->layer == NULL)
 	{
 		mmrd_samples_free(s);
 		return mmrd_fail_memory(err, 12.0 * (double) pixels);
@@ -91,82 +85,12 @@ mmrd_samples_free(mmrd_samples *s)
 	{
 		free(s->a[i]);
 		free(s->b[i]);
-		free(s->description[i]);
+		free(s->group[i]);
 	}
 	free(s->order);
 	free(s->sensed);
-	free(s->normal);
-	free(s->albedo);
-	free(s->code);
+	free(s->layer);
 	free(s);
-}
-
-/* Means of one quarter of a position's square, of channels of a picture. */
-static void
-quarter_mean(const mmrd_samples *s, const float *picture, int x0, int y0,
-             int side, float out[3])
-{
-	const int last = s->size - 1;
-	float sum[3] = {0, 0, 0};
-
-	for (int y = y0; y < y0 + side; y++)
-		for (int x = x0; x < x0 + side; x++)
-		{
-			const int cy = y < 0 ? 0 : y > last ? last : y;
-			const int cx = x < 0 ? 0 : x > last ? last : x;
-
-			for (int c = 0; c < 3; c++)
-				sum[c] += picture[3 * (cy * s->size + cx) + c];
-		}
-	for (int c = 0; c < 3; c++)
-		out[c] = sum[c] / (float) (side * side);
-}
-
-/* What is known of view a's surface around a position. */
-static void
-describe_place(const mmrd_samples *s, const mmrd_formula_view *view,
-               int stride, int x, int y, float *out)
-{
-	const int half = stride / 2;
-	mmrd_random none = mmrd_random_create(0, "describe");
-	const int px = x * stride;
-	const int py = y * stride;
-	const mmrd_material m =
-	    mmrd_material_draw(s->code[py * s->size + px], &none);
-
-	for (int q = 0; q < 4; q++)
-	{
-		const int x0 = px - half + (q & 1) * half;
-		const int y0 = py - half + (q >> 1) * half;
-
-		quarter_mean(s, s->normal, x0, y0, half, out + 3 * q);
-		quarter_mean(s, s->albedo, x0, y0, half, out + 12 + 3 * q);
-		for (int c = 0; view->sensor != MMRD_FORMULA_SHADED && c < 3; c++)
-			out[12 + 3 * q + c] = NAN;
-	}
-	out += 24;
-	for (int k = 0; k < MMRD_N_PATTERNS; k++)
-		out[k] = k == (int) m.pattern;
-	out += MMRD_N_PATTERNS;
-	for (int k = 0; k < 5; k++)
-		out[k] = NAN;
-	if (m.pattern == MMRD_PATTERN_PLAIN)
-		return;
-	out[0] = logf(m.wavelength * view->scale / 8);
-	out[1] = m.relief * 4;
-	out[2] = m.sharpness;
-	if (m.pattern == MMRD_PATTERN_GRAIN || m.pattern == MMRD_PATTERN_CELLS ||
-	    m.pattern == MMRD_PATTERN_VEINS)
-		return;
-	if (m.pattern != MMRD_PATTERN_CHECKER && m.pattern != MMRD_PATTERN_DOTS)
-	{
-		/* Twice the angle: a direction has no sign.  Turned as the view. */
-		const float c = m.cosine * view->cosine + m.sine * view->sine;
-		const float d = m.sine * view->cosine - m.cosine * view->sine;
-
-		out[3] = c * c - d * d;
-		out[4] = 2 * c * d;
-	}
 }
 
 /* Choose this scene's places of one stage, those that both views show. */
@@ -197,8 +121,8 @@ choose_places(mmrd_samples *s, int pair, int stage, mmrd_random *r,
 			continue;
 		s->a[stage][at] = (mmrd_place){2 * pair, (float) x, (float) y};
 		s->b[stage][at] = (mmrd_place){2 * pair + 1, bx, by};
-		describe_place(s, &views[0], stride, x, y,
-		               s->description[stage] + at * MMRD_DESCRIPTION);
+		s->group[stage][at] = pair * MMRD_FORMULA_LAYERS +
+		                      s->layer[y * stride * s->size + x * stride];
 		s->count[stage]++;
 		left--;
 	}
@@ -222,11 +146,7 @@ make_pair(mmrd_samples *s, int64_t scene_number, int pair,
 		mmrd_formula_picture picture = {.sensed = s->sensed};
 
 		if (k == 0)
-		{
-			picture.normal = s->normal;
-			picture.albedo = s->albedo;
-			picture.code = s->code;
-		}
+			picture.layer = s->layer;
 		views[k] = mmrd_formula_view_draw(&r, sensor);
 		st = mmrd_formula_render(scene, &views[k], s->size, &picture, err);
 		if (st != MMRD_OK)
@@ -273,8 +193,8 @@ mmrd_samples_places(const mmrd_samples *s, int stage, int i, mmrd_place *a,
 	*b = s->b[stage][i];
 }
 
-const float *
-mmrd_samples_description(const mmrd_samples *s, int stage)
+const int32_t *
+mmrd_samples_group(const mmrd_samples *s, int stage)
 {
-	return s->description[stage];
+	return s->group[stage];
 }

@@ -1,6 +1,6 @@
 /*
  * pretrain/samples.h
- *	  Batches of formula pictures, and the places in them that are asked for.
+ *	  Batches of formula pictures, and the places in them that are contrasted.
  *
  * A batch is P scenes seen twice: picture 2i and 2i + 1 are two views of the
  * same scene, by the same sensor, which is one for the whole batch: batch
@@ -15,13 +15,6 @@
 
 #include "model/base/status.h"
 #include "model/net/config.h"
-
-enum
-{
-	/* Normal and colour of four quarters, and the material's pattern: its
-	 * kind, one of nine, and wavelength, direction, relief, sharpness. */
-	MMRD_DESCRIPTION = 24 + 9 + 5
-};
 
 /* A place on a stage's map: picture, and where, in positions of the map. */
 typedef struct mmrd_place
@@ -54,7 +47,7 @@ int mmrd_samples_count(const mmrd_samples *s, int stage);
 void mmrd_samples_places(const mmrd_samples *s, int stage, int i,
                          mmrd_place *a, mmrd_place *b);
 
-/* (count, MMRD_DESCRIPTION), of the places in view a; NaN: not known. */
-const float *mmrd_samples_description(const mmrd_samples *s, int stage);
+/* Of each place: equal for places on the same shape of the same scene. */
+const int32_t *mmrd_samples_group(const mmrd_samples *s, int stage);
 
 #endif /* MMRD_SAMPLES_H */

@@ -19,7 +19,6 @@
 
 enum
 {
-	MAX_SHAPES = 8,
 	MAX_BLUR = 5, /* taps on each side */
 	MIN_SIZE = 8,
 	MAX_SIZE = 1024
@@ -33,7 +32,7 @@ struct mmrd_formula_scene
 {
 	int n_shapes;
 	float slope[2]; /* of the ground */
-	mmrd_shape shapes[MAX_SHAPES];
+	mmrd_shape shapes[MMRD_FORMULA_LAYERS];
 	mmrd_fractal fractals[2];
 };
 
@@ -55,7 +54,7 @@ mmrd_formula_scene_create(uint64_t seed, int64_t index,
 	*out = NULL;
 	if (scene == NULL)
 		return mmrd_fail_memory(err, sizeof(*scene));
-	scene->n_shapes = 3 + (int) mmrd_random_below(&r, MAX_SHAPES - 2);
+	scene->n_shapes = 3 + (int) mmrd_random_below(&r, MMRD_FORMULA_LAYERS - 2);
 	for (int i = 0; i < scene->n_shapes; i++)
 	{
 		mmrd_shape_kind kind =

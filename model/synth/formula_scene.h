@@ -27,6 +27,11 @@
 #include "model/base/random.h"
 #include "model/base/status.h"
 
+enum
+{
+	MMRD_FORMULA_LAYERS = 8 /* shapes of a scene at most, ground included */
+};
+
 typedef struct mmrd_formula_scene mmrd_formula_scene;
 
 /* What the sensor of a view measures. */

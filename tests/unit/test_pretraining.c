@@ -159,82 +159,81 @@ trunk_gradients(void)
 	mmrd_network_free(net);
 }
 
-/* One array of the objective's arguments, moved by h along g. */
-static double
-loss_beside(const mmrd_objective_shape *s, const float w[2], float *a,
-            const float *b, const float *want, const float *heads, float *x,
-            const float *g, size_t n, float h, float *trash)
+enum
 {
-	mmrd_objective_result r;
+	PLACES = 37,
+	CHANNELS = 19
+};
+
+/* The loss at x + h g, x being a or b. */
+static double
+loss_beside(const float *a, const float *b, const int32_t *group, float *x,
+            const float *g, float h, float *trash)
+{
+	const size_t n = PLACES * CHANNELS;
+	double loss;
 
 	for (size_t i = 0; i < n; i++)
 		x[i] += h * g[i];
-	r = mmrd_objective_gradients(s, w, 0.3f, a, b, want, heads, trash,
-	                             trash + mmrd_objective_parameters(s),
-	                             trash + mmrd_objective_parameters(s) +
-	                                 (size_t) s->M * (size_t) s->C,
-	                             trash + mmrd_objective_parameters(s) +
-	                                 2 * (size_t) s->M * (size_t) s->C);
+	loss = mmrd_objective_gradients(PLACES, CHANNELS, 0.3f, a, b, group, trash,
+	                                trash + n, trash + 2 * n)
+	           .loss;
 	for (size_t i = 0; i < n; i++)
 		x[i] -= h * g[i];
-	return (double) w[0] * r.contrast + (double) w[1] * r.description;
+	return loss;
 }
 
 static void
-objective_gradients(void)
+objective_gradients(const int32_t *group)
 {
-	const mmrd_objective_shape s = {37, 19, 12, 7};
-	const float w[2] = {0.8f, 1.3f};
-	const size_t n = (size_t) s.M * (size_t) s.C;
-	const size_t n_heads = mmrd_objective_parameters(&s);
-	float *all = malloc((6 * n + 3 * n_heads + mmrd_objective_work(&s) +
-	                     (size_t) s.M * (size_t) s.D) *
+	const size_t n = PLACES * CHANNELS;
+	float *all = malloc((6 * n + mmrd_objective_work(PLACES, CHANNELS)) *
 	                    sizeof(float));
-	float *a = all;
-	float *b = a + n;
-	float *da = b + n;
-	float *db = da + n;
-	float *heads = db + n;
-	float *dheads = heads + n_heads;
-	float *want = dheads + n_heads;
-	float *trash = want + (size_t) s.M * (size_t) s.D;
-	const struct
-	{
-		const char *name;
-		float *x;
-		const float *g;
-		size_t n;
-	} parts[] = {
-	    {"a", a, da, n}, {"b", b, db, n}, {"heads", heads, dheads, n_heads}};
+	float *x[2] = {all, all + n};
+	float *g[2] = {all + 2 * n, all + 3 * n};
+	float *trash = all + 4 * n;
 
-	fill("a", a, n, 1);
-	fill("b", b, n, 1);
-	fill("heads", heads, n_heads, 0.3f);
-	fill("want", want, (size_t) s.M * (size_t) s.D, 1);
-	for (int i = 0; i < s.M; i += 3)
-		want[i * s.D + 2] = NAN; /* not known */
-	memset(da, 0xff, (2 * n) * sizeof(float));
-	memset(dheads, 0xff, n_heads * sizeof(float));
-	mmrd_objective_gradients(&s, w, 0.3f, a, b, want, heads, dheads, da, db,
-	                         trash);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	fill("a", x[0], n, 1);
+	fill("b", x[1], n, 1);
+	memset(g[0], 0xff, 2 * n * sizeof(float));
+	mmrd_objective_gradients(PLACES, CHANNELS, 0.3f, x[0], x[1], group, g[0],
+	                         g[1], trash);
+	for (int i = 0; i < 2; i++)
 	{
 		double square = 0;
 		double slope;
 		float h;
 
-		for (size_t k = 0; k < parts[i].n; k++)
-			square += (double) parts[i].g[k] * (double) parts[i].g[k];
+		for (size_t k = 0; k < n; k++)
+			square += (double) g[i][k] * (double) g[i][k];
 		h = (float) (0.05 / sqrt(square));
-		slope = (loss_beside(&s, w, a, b, want, heads, parts[i].x, parts[i].g,
-		                     parts[i].n, h, trash) -
-		         loss_beside(&s, w, a, b, want, heads, parts[i].x, parts[i].g,
-		                     parts[i].n, -h, trash)) /
+		slope = (loss_beside(x[0], x[1], group, x[i], g[i], h, trash) -
+		         loss_beside(x[0], x[1], group, x[i], g[i], -h, trash)) /
 		        (2 * (double) h);
 		CHECK(fabs(slope - square) <= 0.01 * square,
-		      "%s: the loss rises by %g, its gradient says %g", parts[i].name,
-		      slope, square);
+		      "%s: the loss rises by %g, its gradient says %g",
+		      i == 0 ? "a" : "b", slope, square);
 	}
+	free(all);
+}
+
+/* All in one group: nothing is left to be told apart. */
+static void
+one_group(void)
+{
+	const size_t n = PLACES * CHANNELS;
+	int32_t group[PLACES] = {0};
+	float *all = malloc((4 * n + mmrd_objective_work(PLACES, CHANNELS)) *
+	                    sizeof(float));
+	mmrd_objective_result r;
+
+	fill("a", all, 2 * n, 1);
+	r = mmrd_objective_gradients(PLACES, CHANNELS, 0.1f, all, all + n, group,
+	                             all + 2 * n, all + 3 * n, all + 4 * n);
+	CHECK(fabs(r.loss) < 1e-6 && r.hits > 0.999, "loss %g, hits %g", r.loss,
+	      r.hits);
+	for (size_t i = 2 * n; i < 4 * n; i++)
+		CHECK(fabsf(all[i]) < 1e-6f, "gradient %g", all[i]);
 	free(all);
 }
 
@@ -305,9 +304,15 @@ resumed(void)
 int
 main(void)
 {
+	int32_t groups[PLACES];
+
+	for (int i = 0; i < PLACES; i++)
+		groups[i] = i % 5;
 	mmrd_threads_start(2);
 	trunk_gradients();
-	objective_gradients();
+	objective_gradients(NULL);
+	objective_gradients(groups);
+	one_group();
 	resumed();
 	mmrd_threads_stop();
 	return check_result();
