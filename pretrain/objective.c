@@ -11,46 +11,80 @@
 
 #define MIN_NORM 1e-6f /* shorter features count as having this length */
 
-size_t
-mmrd_objective_work(int M, int C)
+/* Numbers that are contrasted. */
+static int
+width(const mmrd_objective *o)
 {
-	return (size_t) M * (size_t) M + 2 * (size_t) M * (size_t) C +
-	       4 * (size_t) M;
+	return o->E > 0 ? o->E : o->C;
 }
 
-/* z = x to unit length; length keeps what it was. */
-static void
-to_unit_length(int M, int C, const float *x, float *z, float *length)
+size_t
+mmrd_objective_parameters(const mmrd_objective *o)
 {
-	for (int i = 0; i < M; i++)
+	return (size_t) o->C * (size_t) o->E;
+}
+
+size_t
+mmrd_objective_work(const mmrd_objective *o)
+{
+	const size_t M = (size_t) o->M;
+
+	return M * M + 4 * M * (size_t) width(o) + 4 * M;
+}
+
+/* z = x w, or x itself, to unit length; length keeps what it was. */
+static void
+project(const mmrd_objective *o, const float *x, const float *w, float *z,
+        float *length)
+{
+	const int n = width(o);
+
+	if (o->E > 0)
+		mmrd_gemm(false, false, o->M, n, o->C, x, o->C, w, n, 0, z, n);
+	else
+		memcpy(z, x, (size_t) o->M * (size_t) n * sizeof(float));
+	for (int i = 0; i < o->M; i++)
 	{
-		const float *from = x + (size_t) i * (size_t) C;
-		float *to = z + (size_t) i * (size_t) C;
+		float *row = z + (size_t) i * (size_t) n;
 		double sum = 0;
 
-		for (int c = 0; c < C; c++)
-			sum += (double) from[c] * (double) from[c];
+		for (int e = 0; e < n; e++)
+			sum += (double) row[e] * (double) row[e];
 		length[i] = fmaxf(sqrtf((float) sum), MIN_NORM);
-		for (int c = 0; c < C; c++)
-			to[c] = from[c] / length[i];
+		for (int e = 0; e < n; e++)
+			row[e] /= length[i];
 	}
 }
 
-/* dz, the gradient by unit vectors z, becomes that by what they came from. */
+/*
+ * dz, the gradient by unit vectors z, becomes that by what was brought to
+ * unit length, and dx that by x; dw += w's.
+ */
 static void
-from_unit_length(int M, int C, const float *z, const float *length, float *dz)
+project_backward(const mmrd_objective *o, const float *x, const float *w,
+                 const float *z, const float *length, float *dz, float *dx,
+                 float *dw)
 {
-	for (int i = 0; i < M; i++)
+	const int n = width(o);
+
+	for (int i = 0; i < o->M; i++)
 	{
-		const float *row = z + (size_t) i * (size_t) C;
-		float *drow = dz + (size_t) i * (size_t) C;
+		const float *row = z + (size_t) i * (size_t) n;
+		float *drow = dz + (size_t) i * (size_t) n;
 		double dot = 0;
 
-		for (int c = 0; c < C; c++)
-			dot += (double) row[c] * (double) drow[c];
-		for (int c = 0; c < C; c++)
-			drow[c] = (drow[c] - (float) dot * row[c]) / length[i];
+		for (int e = 0; e < n; e++)
+			dot += (double) row[e] * (double) drow[e];
+		for (int e = 0; e < n; e++)
+			drow[e] = (drow[e] - (float) dot * row[e]) / length[i];
 	}
+	if (o->E == 0)
+	{
+		memcpy(dx, dz, (size_t) o->M * (size_t) n * sizeof(float));
+		return;
+	}
+	mmrd_gemm(true, false, o->C, n, o->M, x, o->C, dz, n, 1, dw, n);
+	mmrd_gemm(false, true, o->M, o->C, n, dz, n, w, n, 0, dx, o->C);
 }
 
 /*
@@ -96,21 +130,25 @@ cross_entropy(int M, float *logits, float *top, float *sum)
 }
 
 mmrd_objective_result
-mmrd_objective_gradients(int M, int C, float temperature, const float *a,
-                         const float *b, const int32_t *group, float *da,
-                         float *db, float *work)
+mmrd_objective_gradients(const mmrd_objective *o, const float *a,
+                         const float *b, const int32_t *group, const float *w,
+                         float *dw, float *da, float *db, float *work)
 {
+	const int M = o->M;
+	const int n = width(o);
 	const size_t m = (size_t) M;
 	float *logits = work;
 	float *za = logits + m * m;
-	float *zb = za + m * (size_t) C;
-	float *length = zb + m * (size_t) C; /* of a, then of b */
+	float *zb = za + m * (size_t) n;
+	float *dza = zb + m * (size_t) n;
+	float *dzb = dza + m * (size_t) n;
+	float *length = dzb + m * (size_t) n; /* of a, then of b */
 	float *columns = length + 2 * m;
 	mmrd_objective_result result;
 
-	to_unit_length(M, C, a, za, length);
-	to_unit_length(M, C, b, zb, length + m);
-	mmrd_gemm(false, true, M, M, C, za, C, zb, C, 0, logits, M);
+	project(o, a, w, za, length);
+	project(o, b, w, zb, length + m);
+	mmrd_gemm(false, true, M, M, n, za, n, zb, n, 0, logits, M);
 	for (int i = 0; i < M; i++)
 		for (int j = 0; j < M; j++)
 		{
@@ -118,14 +156,15 @@ mmrd_objective_gradients(int M, int C, float temperature, const float *a,
 
 			*at = group != NULL && i != j && group[i] == group[j]
 			          ? -INFINITY
-			          : *at / temperature;
+			          : *at / o->temperature;
 		}
 	result = cross_entropy(M, logits, columns, columns + m);
 	for (size_t i = 0; i < m * m; i++)
-		logits[i] /= temperature;
-	mmrd_gemm(false, false, M, C, M, logits, M, zb, C, 0, da, C);
-	mmrd_gemm(true, false, M, C, M, logits, M, za, C, 0, db, C);
-	from_unit_length(M, C, za, length, da);
-	from_unit_length(M, C, zb, length + m, db);
+		logits[i] /= o->temperature;
+	mmrd_gemm(false, false, M, n, M, logits, M, zb, n, 0, dza, n);
+	mmrd_gemm(true, false, M, n, M, logits, M, za, n, 0, dzb, n);
+	memset(dw, 0, mmrd_objective_parameters(o) * sizeof(float));
+	project_backward(o, a, w, za, length, dza, da, dw);
+	project_backward(o, b, w, zb, length + m, dzb, db, dw);
 	return result;
 }

@@ -3,12 +3,11 @@
  *	  What pre-training asks of the features at sampled places of one stage.
  *
  * M places were seen twice, in two views of their scene; a and b are the
- * trunk's features there.  Each place must be closer to itself in the other
- * view than to other places of the batch (InfoNCE: van den Oord et al., 2018;
- * over places, as in DenseCL: Wang et al., CVPR 2021, but with exact
- * correspondences).  Closeness is the cosine of the features themselves, with
- * no projection between: the cosine is what mmrd trains on and scores with, so
- * features that spread out over its range are what a teacher is good for.
+ * trunk's features there.  After a linear projection to E numbers of unit
+ * length, each place must be closer to itself in the other view than to other
+ * places of the batch (InfoNCE: van den Oord et al., 2018; over places, as in
+ * DenseCL: Wang et al., CVPR 2021, but with exact correspondences).  Without
+ * a projection (E = 0) that is asked of the features themselves.
  *
  * Places of one group (one piece of one material) need not be told apart:
  * they may look alike.
@@ -19,8 +18,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Floats of scratch memory for M places of C channels. */
-size_t mmrd_objective_work(int M, int C);
+typedef struct mmrd_objective
+{
+	int M; /* places */
+	int C; /* channels of the stage */
+	int E; /* numbers of the projection, or 0 */
+	float temperature;
+} mmrd_objective;
+
+/* Weights of the projection, (C, E), and floats of scratch memory. */
+size_t mmrd_objective_parameters(const mmrd_objective *o);
+size_t mmrd_objective_work(const mmrd_objective *o);
 
 typedef struct mmrd_objective_result
 {
@@ -33,11 +41,12 @@ typedef struct mmrd_objective_result
  *
  * a, b			(M, C)
  * group		M numbers; NULL: every place is a group of its own
+ * w, dw		the projection and its gradient, which is written
  * da, db		(M, C), written
  */
-mmrd_objective_result mmrd_objective_gradients(int M, int C, float temperature,
-                                               const float *a, const float *b,
-                                               const int32_t *group, float *da,
-                                               float *db, float *work);
+mmrd_objective_result
+mmrd_objective_gradients(const mmrd_objective *o, const float *a,
+                         const float *b, const int32_t *group, const float *w,
+                         float *dw, float *da, float *db, float *work);
 
 #endif /* MMRD_OBJECTIVE_H */

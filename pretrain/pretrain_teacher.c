@@ -115,6 +115,8 @@ set_argument(arguments *a, const char *text)
 		o->pairs = (int32_t) value;
 	else if (strcmp(name, "size") == 0)
 		o->size = (int32_t) value;
+	else if (strcmp(name, "projection") == 0)
+		o->projection = (int32_t) value;
 	else if (strcmp(name, "apart") == 0)
 		o->apart = (int32_t) value;
 	else if (strcmp(name, "threads") == 0)
@@ -236,10 +238,10 @@ describe_run(const arguments *a, int64_t step, char text[PATH_BYTES])
 
 	snprintf(text, PATH_BYTES,
 	         "seed=%llu steps=%lld done=%lld falling=%g pairs=%d size=%d "
-	         "lr=%g decay=%g temperature=%g apart=%d",
+	         "lr=%g decay=%g temperature=%g projection=%d apart=%d",
 	         (unsigned long long) o->seed, (long long) o->steps,
 	         (long long) step, o->falling, o->pairs, o->size, o->lr, o->decay,
-	         o->temperature, o->apart);
+	         o->temperature, o->projection, o->apart);
 }
 
 static void

@@ -25,8 +25,9 @@ static const int places_of_scene[MMRD_STAGES] = {48, 48, 32};
 /* What a stage needs. */
 typedef struct stage_state
 {
-	int M, C;     /* places at most, and channels */
-	float *a, *b; /* features at the places */
+	mmrd_objective objective; /* M: places at most */
+	size_t heads_at;          /* its projection, in heads */
+	float *a, *b;             /* features at the places */
 	float *da, *db;
 } stage_state;
 
@@ -39,8 +40,9 @@ struct mmrd_pretraining
 	mmrd_trunk *trunk;
 	mmrd_samples *samples;
 	stage_state stages[MMRD_STAGES];
-	size_t n_trunk, n_values; /* values: statistics too */
-	float *gradient, *m, *v;
+	size_t n_trunk, n_heads, n_values; /* values: statistics too */
+	float *gradient, *m, *v;           /* of the trunk */
+	float *heads, *dheads, *hm, *hv;   /* projections */
 	float *work;
 };
 
@@ -55,11 +57,13 @@ mmrd_pretraining_options_init(mmrd_pretraining_options *o)
 	o->size = 96;
 	o->lr = 1e-3f;
 	o->decay = 1e-2f;
-	o->temperature = 0.07f;
+	o->temperature = 0.15f;
+	o->projection = 64;
+	o->apart = 1;
 }
 
 static mmrd_status
-allocate(mmrd_pretraining *p, mmrd_error *err)
+allocate_stages(mmrd_pretraining *p, mmrd_error *err)
 {
 	size_t n_work = 0;
 	bool failed = false;
@@ -67,13 +71,18 @@ allocate(mmrd_pretraining *p, mmrd_error *err)
 	for (int i = 0; i < MMRD_STAGES; i++)
 	{
 		stage_state *st = &p->stages[i];
+		mmrd_objective *o = &st->objective;
 		size_t n;
 
-		st->M = p->options.pairs * places_of_scene[i];
-		st->C = mmrd_stage_channels(MMRD_ARCH_RESNET18, i + 1);
-		n = mmrd_objective_work(st->M, st->C);
+		o->M = p->options.pairs * places_of_scene[i];
+		o->C = mmrd_stage_channels(MMRD_ARCH_RESNET18, i + 1);
+		o->E = p->options.projection;
+		o->temperature = p->options.temperature;
+		st->heads_at = p->n_heads;
+		p->n_heads += mmrd_objective_parameters(o);
+		n = mmrd_objective_work(o);
 		n_work = n > n_work ? n : n_work;
-		n = (size_t) st->M * (size_t) st->C * sizeof(float);
+		n = (size_t) o->M * (size_t) o->C * sizeof(float);
 		st->a = malloc(n);
 		st->b = malloc(n);
 		st->da = malloc(n);
@@ -81,15 +90,46 @@ allocate(mmrd_pretraining *p, mmrd_error *err)
 		failed = failed || st->a == NULL || st->b == NULL || st->da == NULL ||
 		         st->db == NULL;
 	}
+	p->work = malloc(n_work * sizeof(float));
+	if (failed || p->work == NULL)
+		return mmrd_fail_memory(err, (double) n_work * sizeof(float));
+	return MMRD_OK;
+}
+
+static mmrd_status
+allocate(mmrd_pretraining *p, mmrd_error *err)
+{
+	const size_t n_heads = p->n_heads + 1; /* there may be none */
+
 	p->gradient = calloc(p->n_trunk, sizeof(float));
 	p->m = calloc(p->n_trunk, sizeof(float));
 	p->v = calloc(p->n_trunk, sizeof(float));
-	p->work = malloc(n_work * sizeof(float));
-	if (failed || p->gradient == NULL || p->m == NULL || p->v == NULL ||
-	    p->work == NULL)
+	p->heads = calloc(n_heads, sizeof(float));
+	p->dheads = calloc(n_heads, sizeof(float));
+	p->hm = calloc(n_heads, sizeof(float));
+	p->hv = calloc(n_heads, sizeof(float));
+	if (p->gradient == NULL || p->m == NULL || p->v == NULL ||
+	    p->heads == NULL || p->dheads == NULL || p->hm == NULL ||
+	    p->hv == NULL)
 		return mmrd_fail_memory(err,
 		                        3.0 * (double) p->n_trunk * sizeof(float));
 	return MMRD_OK;
+}
+
+/* Projections start at random, and keep lengths. */
+static void
+draw_heads(mmrd_pretraining *p)
+{
+	mmrd_random r = mmrd_random_create(p->options.seed, "heads");
+
+	for (int i = 0; i < MMRD_STAGES; i++)
+	{
+		const mmrd_objective *o = &p->stages[i].objective;
+		float *w = p->heads + p->stages[i].heads_at;
+
+		for (size_t k = 0; k < mmrd_objective_parameters(o); k++)
+			w[k] = (float) mmrd_random_normal(&r) / sqrtf((float) o->C);
+	}
 }
 
 static mmrd_status
@@ -111,7 +151,10 @@ open_pretraining(mmrd_pretraining *p, mmrd_error *err)
 	MMRD_TRY(mmrd_samples_create(p->options.seed, p->options.pairs,
 	                             p->options.size, places_of_scene, &p->samples,
 	                             err));
-	return allocate(p, err);
+	MMRD_TRY(allocate_stages(p, err));
+	MMRD_TRY(allocate(p, err));
+	draw_heads(p);
+	return MMRD_OK;
 }
 
 mmrd_status
@@ -158,6 +201,10 @@ mmrd_pretraining_free(mmrd_pretraining *p)
 	free(p->gradient);
 	free(p->m);
 	free(p->v);
+	free(p->heads);
+	free(p->dheads);
+	free(p->hm);
+	free(p->hv);
 	free(p->work);
 	free(p);
 }
@@ -225,33 +272,35 @@ static mmrd_objective_result
 ask_stage(mmrd_pretraining *p, int i)
 {
 	stage_state *st = &p->stages[i];
-	const int M = mmrd_samples_count(p->samples, i);
+	mmrd_objective o = st->objective;
 	const int side = mmrd_stage_size(&p->net->config, i + 1);
-	const size_t C = (size_t) st->C;
+	const size_t C = (size_t) o.C;
 	const float *map = mmrd_trunk_map(p->trunk, i);
 	float *gradient = mmrd_trunk_gradient(p->trunk, i);
 	mmrd_objective_result result;
 	mmrd_place a;
 	mmrd_place b;
 
+	o.M = mmrd_samples_count(p->samples, i);
 	memset(gradient, 0,
 	       2 * (size_t) p->options.pairs * (size_t) (side * side) * C *
 	           sizeof(float));
-	for (int k = 0; k < M; k++)
+	for (int k = 0; k < o.M; k++)
 	{
 		mmrd_samples_places(p->samples, i, k, &a, &b);
-		gather(&a, side, st->C, map, st->a + (size_t) k * C);
-		gather(&b, side, st->C, map, st->b + (size_t) k * C);
+		gather(&a, side, o.C, map, st->a + (size_t) k * C);
+		gather(&b, side, o.C, map, st->b + (size_t) k * C);
 	}
 	result = mmrd_objective_gradients(
-	    M, st->C, p->options.temperature, st->a, st->b,
-	    p->options.apart ? NULL : mmrd_samples_group(p->samples, i), st->da,
-	    st->db, p->work);
-	for (int k = 0; k < M; k++)
+	    &o, st->a, st->b,
+	    p->options.apart ? NULL : mmrd_samples_group(p->samples, i),
+	    p->heads + st->heads_at, p->dheads + st->heads_at, st->da, st->db,
+	    p->work);
+	for (int k = 0; k < o.M; k++)
 	{
 		mmrd_samples_places(p->samples, i, k, &a, &b);
-		scatter(&a, side, st->C, st->da + (size_t) k * C, gradient);
-		scatter(&b, side, st->C, st->db + (size_t) k * C, gradient);
+		scatter(&a, side, o.C, st->da + (size_t) k * C, gradient);
+		scatter(&b, side, o.C, st->db + (size_t) k * C, gradient);
 	}
 	return result;
 }
@@ -294,6 +343,8 @@ mmrd_pretraining_step(mmrd_pretraining *p, mmrd_pretraining_report *report,
 	decay_weights(p, lr * o->decay);
 	mmrd_adam_step(&adam, p->n_trunk, number, p->gradient, p->m, p->v,
 	               p->weights->values);
+	mmrd_adam_step(&adam, p->n_heads, number, p->dheads, p->hm, p->hv,
+	               p->heads);
 	p->step++;
 	return MMRD_OK;
 }
@@ -315,11 +366,14 @@ mmrd_pretraining_arrays(mmrd_pretraining *p,
                         float *which[MMRD_PRETRAINING_ARRAYS],
                         size_t count[MMRD_PRETRAINING_ARRAYS])
 {
-	which[0] = p->weights->values;
-	which[1] = p->m;
-	which[2] = p->v;
-	count[0] = p->n_values;
-	count[1] = count[2] = p->n_trunk;
+	float *const arrays[MMRD_PRETRAINING_ARRAYS] = {
+	    p->weights->values, p->m, p->v, p->heads, p->hm, p->hv};
+
+	for (int i = 0; i < MMRD_PRETRAINING_ARRAYS; i++)
+	{
+		which[i] = arrays[i];
+		count[i] = i == 0 ? p->n_values : i < 3 ? p->n_trunk : p->n_heads;
+	}
 }
 
 void

@@ -24,15 +24,16 @@
 
 typedef struct mmrd_pretraining_options
 {
-	uint64_t seed;     /* of pictures and initial weights */
-	int64_t steps;     /* of the whole run */
-	float falling;     /* share of them with a falling learning rate */
-	int32_t pairs;     /* scenes of a batch, each in two views */
-	int32_t size;      /* pixels each side, a multiple of 32 from 64 on */
-	float lr;          /* at its highest */
-	float decay;       /* of convolutions' weights: lr * decay a step */
-	float temperature; /* of the contrast */
-	int32_t apart;     /* 1: places of one shape are told apart too */
+	uint64_t seed;      /* of pictures and initial weights */
+	int64_t steps;      /* of the whole run */
+	float falling;      /* share of them with a falling learning rate */
+	int32_t pairs;      /* scenes of a batch, each in two views */
+	int32_t size;       /* pixels each side, a multiple of 32 from 64 on */
+	float lr;           /* at its highest */
+	float decay;        /* of convolutions' weights: lr * decay a step */
+	float temperature;  /* of the contrast */
+	int32_t projection; /* numbers that are contrasted; 0: the features */
+	int32_t apart;      /* 1: places on one shape are told apart too */
 } mmrd_pretraining_options;
 
 typedef struct mmrd_pretraining_report
@@ -70,7 +71,7 @@ const mmrd_weights *mmrd_pretraining_weights(const mmrd_pretraining *p);
  */
 enum
 {
-	MMRD_PRETRAINING_ARRAYS = 3
+	MMRD_PRETRAINING_ARRAYS = 6
 };
 void mmrd_pretraining_arrays(mmrd_pretraining *p,
                              float *which[MMRD_PRETRAINING_ARRAYS],

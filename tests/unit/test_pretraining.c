@@ -165,76 +165,104 @@ enum
 	CHANNELS = 19
 };
 
-/* The loss at x + h g, x being a or b. */
-static double
-loss_beside(const float *a, const float *b, const int32_t *group, float *x,
-            const float *g, float h, float *trash)
+/* The arguments of the objective, and room for its results twice. */
+typedef struct question
 {
-	const size_t n = PLACES * CHANNELS;
+	mmrd_objective o;
+	const int32_t *group;
+	float *x[3]; /* a, b, the projection */
+	float *g[3]; /* their gradients */
+	size_t n[3];
+	float *trash;
+	float *all;
+} question;
+
+static question
+ask(int projection, const int32_t *group)
+{
+	question q = {.o = {PLACES, CHANNELS, projection, 0.3f}, .group = group};
+	size_t n = 0;
+
+	q.n[0] = q.n[1] = PLACES * CHANNELS;
+	q.n[2] = mmrd_objective_parameters(&q.o);
+	n = q.n[0] + q.n[1] + q.n[2];
+	q.all = malloc((3 * n + mmrd_objective_work(&q.o)) * sizeof(float));
+	for (int i = 0; i < 3; i++)
+	{
+		q.x[i] = i == 0 ? q.all : q.x[i - 1] + q.n[i - 1];
+		q.g[i] = q.x[i] + n;
+	}
+	q.trash = q.all + 2 * n;
+	fill("question", q.all, n, 1);
+	memset(q.g[0], 0xff, n * sizeof(float));
+	return q;
+}
+
+static mmrd_objective_result
+answer(const question *q, bool keep)
+{
+	float *g[3];
+
+	g[0] = keep ? q->g[0] : q->trash;
+	for (int i = 1; i < 3; i++)
+		g[i] = g[i - 1] + q->n[i - 1];
+	return mmrd_objective_gradients(&q->o, q->x[0], q->x[1], q->group, q->x[2],
+	                                g[2], g[0], g[1],
+	                                q->trash + q->n[0] + q->n[1] + q->n[2]);
+}
+
+/* The loss at x + h g. */
+static double
+loss_beside(const question *q, int which, float h)
+{
 	double loss;
 
-	for (size_t i = 0; i < n; i++)
-		x[i] += h * g[i];
-	loss = mmrd_objective_gradients(PLACES, CHANNELS, 0.3f, a, b, group, trash,
-	                                trash + n, trash + 2 * n)
-	           .loss;
-	for (size_t i = 0; i < n; i++)
-		x[i] -= h * g[i];
+	for (size_t i = 0; i < q->n[which]; i++)
+		q->x[which][i] += h * q->g[which][i];
+	loss = answer(q, false).loss;
+	for (size_t i = 0; i < q->n[which]; i++)
+		q->x[which][i] -= h * q->g[which][i];
 	return loss;
 }
 
 static void
-objective_gradients(const int32_t *group)
+objective_gradients(int projection, const int32_t *group)
 {
-	const size_t n = PLACES * CHANNELS;
-	float *all = malloc((6 * n + mmrd_objective_work(PLACES, CHANNELS)) *
-	                    sizeof(float));
-	float *x[2] = {all, all + n};
-	float *g[2] = {all + 2 * n, all + 3 * n};
-	float *trash = all + 4 * n;
+	static const char *const names[] = {"a", "b", "projection"};
+	const question q = ask(projection, group);
 
-	fill("a", x[0], n, 1);
-	fill("b", x[1], n, 1);
-	memset(g[0], 0xff, 2 * n * sizeof(float));
-	mmrd_objective_gradients(PLACES, CHANNELS, 0.3f, x[0], x[1], group, g[0],
-	                         g[1], trash);
-	for (int i = 0; i < 2; i++)
+	answer(&q, true);
+	for (int i = 0; i < (projection > 0 ? 3 : 2); i++)
 	{
 		double square = 0;
 		double slope;
 		float h;
 
-		for (size_t k = 0; k < n; k++)
-			square += (double) g[i][k] * (double) g[i][k];
+		for (size_t k = 0; k < q.n[i]; k++)
+			square += (double) q.g[i][k] * (double) q.g[i][k];
 		h = (float) (0.05 / sqrt(square));
-		slope = (loss_beside(x[0], x[1], group, x[i], g[i], h, trash) -
-		         loss_beside(x[0], x[1], group, x[i], g[i], -h, trash)) /
+		slope = (loss_beside(&q, i, h) - loss_beside(&q, i, -h)) /
 		        (2 * (double) h);
 		CHECK(fabs(slope - square) <= 0.01 * square,
-		      "%s: the loss rises by %g, its gradient says %g",
-		      i == 0 ? "a" : "b", slope, square);
+		      "%s: the loss rises by %g, its gradient says %g", names[i],
+		      slope, square);
 	}
-	free(all);
+	free(q.all);
 }
 
 /* All in one group: nothing is left to be told apart. */
 static void
 one_group(void)
 {
-	const size_t n = PLACES * CHANNELS;
-	int32_t group[PLACES] = {0};
-	float *all = malloc((4 * n + mmrd_objective_work(PLACES, CHANNELS)) *
-	                    sizeof(float));
-	mmrd_objective_result r;
+	const int32_t group[PLACES] = {0};
+	const question q = ask(12, group);
+	const mmrd_objective_result r = answer(&q, true);
 
-	fill("a", all, 2 * n, 1);
-	r = mmrd_objective_gradients(PLACES, CHANNELS, 0.1f, all, all + n, group,
-	                             all + 2 * n, all + 3 * n, all + 4 * n);
 	CHECK(fabs(r.loss) < 1e-6 && r.hits > 0.999, "loss %g, hits %g", r.loss,
 	      r.hits);
-	for (size_t i = 2 * n; i < 4 * n; i++)
-		CHECK(fabsf(all[i]) < 1e-6f, "gradient %g", all[i]);
-	free(all);
+	for (size_t i = 0; i < q.n[0] + q.n[1] + q.n[2]; i++)
+		CHECK(fabsf(q.g[0][i]) < 1e-5f, "gradient %g", q.g[0][i]);
+	free(q.all);
 }
 
 static void
@@ -310,8 +338,9 @@ main(void)
 		groups[i] = i % 5;
 	mmrd_threads_start(2);
 	trunk_gradients();
-	objective_gradients(NULL);
-	objective_gradients(groups);
+	objective_gradients(0, NULL);
+	objective_gradients(12, NULL);
+	objective_gradients(12, groups);
 	one_group();
 	resumed();
 	mmrd_threads_stop();
