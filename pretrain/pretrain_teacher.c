@@ -7,9 +7,9 @@
  * FOLDER gets curve.csv (a line every 20 steps), checkpoint (the whole state,
  * every 100 steps and at the end) and teacher.safetensors (the trunk,
  * bfloat16, whenever there is a checkpoint).  When FOLDER has a checkpoint,
- * training goes on from it; a step is the same whether it was reached in one
- * go or not.  Interrupt and TERM end it after the step it is at, with a
- * checkpoint.
+ * training goes on from it, maybe with larger pictures or batches; a step is
+ * the same whether it was reached in one go or not.  Interrupt and TERM end it
+ *after the step it is at, with a checkpoint.
  *
  * Names are those of mmrd_pretraining_options, and threads, and seconds,
  * after which to stop.  `before-falling`, beside the checkpoint, is its copy
@@ -167,8 +167,6 @@ typedef struct checkpoint_header
 	char magic[8];
 	int64_t step;
 	uint64_t seed;
-	int32_t pairs;
-	int32_t size;
 	uint64_t count[MMRD_PRETRAINING_ARRAYS];
 } checkpoint_header;
 
@@ -182,8 +180,6 @@ make_header(const arguments *a, mmrd_pretraining *p,
 	mmrd_pretraining_arrays(p, which, count);
 	h.step = mmrd_pretraining_steps(p);
 	h.seed = a->options.seed;
-	h.pairs = a->options.pairs;
-	h.size = a->options.size;
 	for (int i = 0; i < MMRD_PRETRAINING_ARRAYS; i++)
 		h.count[i] = count[i];
 	return h;
@@ -219,9 +215,9 @@ load_checkpoint(const arguments *a, mmrd_pretraining *p)
 	if (f == NULL || fread(&h, sizeof(h), 1, f) != 1)
 		die("could not read \"%s\"", path);
 	if (memcmp(h.magic, want.magic, sizeof(h.magic)) != 0 ||
-	    h.seed != want.seed || h.pairs != want.pairs || h.size != want.size ||
+	    h.seed != want.seed ||
 	    memcmp(h.count, want.count, sizeof(h.count)) != 0)
-		die("\"%s\" was made with another seed, pairs or size", path);
+		die("\"%s\" was made with another seed or projection", path);
 	for (int i = 0; i < MMRD_PRETRAINING_ARRAYS; i++)
 		if (fread(which[i], sizeof(float), h.count[i], f) != h.count[i])
 			die("\"%s\" is truncated", path);
