@@ -45,7 +45,8 @@ OBJS        = $(CORE_OBJS) $(patsubst %.c,%.o,$(GLUE_SRCS))
 # The install script is the numbered parts in order; upgrades are by hand.
 SQL_PARTS  = $(sort $(wildcard sql/[0-9][0-9]-*.sql))
 DATA_built = $(if $(SQL_PARTS),sql/$(EXTENSION)--$(EXTVERSION).sql)
-DATA       = $(wildcard sql/$(EXTENSION)--*--*.sql)
+DATA       = $(wildcard sql/$(EXTENSION)--*--*.sql) \
+             $(wildcard share/$(EXTENSION)_teacher_*.safetensors)
 
 REGRESS      = $(patsubst tests/sql/%.sql,%,$(sort $(wildcard tests/sql/*.sql)))
 REGRESS_OPTS = --inputdir=tests --outputdir=build/regress \
@@ -130,7 +131,11 @@ FUZZ_NAMES = $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c))
 build/unit/%: tests/unit/%.c $(CORE_OBJS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -I. -MF $@.d -MT $@ -o $@ $< \
-		$(CORE_OBJS) $(TEST_LIBS)
+		$(filter build/pretrain/%,$^) $(CORE_OBJS) $(TEST_LIBS)
+
+# What pre-trains the teacher `builtin`: tested, but no part of the extension.
+PRETRAIN_OBJS = $(patsubst %.c,build/%.o,$(wildcard pretrain/*.c))
+PRETRAIN_CORE = $(filter-out build/pretrain/pretrain_teacher.o,$(PRETRAIN_OBJS))
 
 # The same files built another way, each under build/NAME:
 #   $(call variant,NAME,COMPILER,FLAGS)
@@ -191,13 +196,15 @@ build/clang/extension/%.o: extension/%.c Makefile
 build/clang/client/%.o: client/%.c Makefile
 	@mkdir -p $(@D)
 	$(CLANG) $(CORE_FLAGS) $(CLANG_FLAGS) -O1 $(CLIENT_FLAGS) -c -o $@ $<
-clang: $(OBJS:%=build/clang/%) $(CLIENT_OBJS:build/%=build/clang/%) ## compile everything with clang as well
+clang: $(OBJS:%=build/clang/%) $(CLIENT_OBJS:build/%=build/clang/%) \
+	$(PRETRAIN_OBJS:build/%=build/clang/%) ## compile everything with clang as well
 
 layers: $(CORE_OBJS) ## who includes whom, names of files and symbols
 	@scripts/layers $(CORE_OBJS)
 
 SOURCES = $(wildcard model/*.[ch] model/*/*.[ch] loader/*/*.[ch] report/*.[ch] \
-            extension/*.[ch] client/*.[ch] tests/*/*.[ch])
+            extension/*.[ch] client/*.[ch] pretrain/*.[ch] \
+            tests/*/*.[ch])
 CLANG_FORMAT ?= $(firstword $(shell command -v clang-format-14 clang-format))
 format-check: ## does .clang-format agree?
 	@$(CLANG_FORMAT) --version | grep -q 'version 14\.' || \
@@ -214,10 +221,10 @@ lint: ## cppcheck, clang-tidy, shellcheck
 	@scripts/install-packages lint
 	cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 -I. \
 		--enable=warning,portability $(CPPCHECK_WRONG:%=--suppress=%) \
-		$(MODEL_SRCS) $(LOADER_SRCS) $(REPORT_SRCS) $(wildcard client/*.c)
+		$(MODEL_SRCS) $(LOADER_SRCS) $(REPORT_SRCS) $(wildcard client/*.c pretrain/*.c)
 	shellcheck -x $(SCRIPTS)
 	clang-tidy --quiet --warnings-as-errors='*' $(MODEL_SRCS) $(LOADER_SRCS) \
-		$(REPORT_SRCS) $(wildcard client/*.c) -- -std=gnu11 -fopenmp $(CLIENT_FLAGS)
+		$(REPORT_SRCS) $(wildcard client/*.c pretrain/*.c) -- -std=gnu11 -fopenmp $(CLIENT_FLAGS)
 
 # Programs of tests/bench/, linked like unit tests, and the script that runs
 # them and what needs a server.  No pass or fail, only figures.
@@ -228,6 +235,21 @@ build/bench/%: tests/bench/%.c $(CORE_OBJS)
 		$(CORE_OBJS) $(TEST_LIBS)
 bench: all $(BENCH_NAMES:%=build/bench/%) ## timings
 	@tests/bench/run-bench $(BENCH_NAMES:%=build/bench/%)
+
+# The program that made the teacher `builtin` (docs/teacher.md).  PRETRAIN are
+# its options, NAME=VALUE.
+PRETRAIN_FOLDER ?= build/pretrained
+build/unit/test_pretraining: $(PRETRAIN_CORE)
+$(foreach v,asan cov,$(eval build/$(v)/test_pretraining: \
+	$(PRETRAIN_CORE:build/%=build/$(v)/%)))
+build/pretrain/%.o: pretrain/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -Werror -I. -c -o $@ $<
+build/pretrain_teacher: $(PRETRAIN_OBJS) $(CORE_OBJS)
+	$(CC) $(CFLAGS) -o $@ $^ $(CORE_LIBS)
+.PHONY: pretrain-teacher
+pretrain-teacher: build/pretrain_teacher ## the teacher `builtin`, from nothing: hours
+	$< $(PRETRAIN_FOLDER) $(PRETRAIN)
 
 # Those of docs/geometry.md, by the code that scores.
 .PHONY: docs-pictures

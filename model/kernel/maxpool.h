@@ -16,4 +16,16 @@ void mmrd_maxpool(int N, int H, int W, int C, const float *x, float *y);
 /* The same, plainly. */
 void mmrd_maxpool_ref(int N, int H, int W, int C, const float *x, float *y);
 
+/*
+ * dx = gradient by x, every element written.  dy has y's shape, dx x's; no
+ * overlap.  Among equal values in a window the first in row-major order is
+ * the maximum.  Threads share out images.
+ */
+void mmrd_maxpool_backward(int N, int H, int W, int C, const float *x,
+                           const float *dy, float *dx);
+
+/* The same, plainly, with sums in double. */
+void mmrd_maxpool_backward_ref(int N, int H, int W, int C, const float *x,
+                               const float *dy, float *dx);
+
 #endif /* MMRD_MAXPOOL_H */

@@ -1,6 +1,6 @@
 /*
  * model/net/weights_init.c
- *	  Values before training: the built-in teacher and the student's start.
+ *	  Values before training: the random teacher and the student's start.
  *
  * Values are drawn in file order, so that the order in memory may change
  * without changing a model.
@@ -13,7 +13,7 @@
 
 #include "model/base/random.h"
 
-/* The seed of the teacher `builtin`; part of its definition. */
+/* The seed of the teacher `builtin_random`; part of its definition. */
 static const uint64_t BUILTIN_SEED = 20260101;
 
 static bool
