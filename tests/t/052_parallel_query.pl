@@ -92,6 +92,7 @@ ok($watcher->poll('SELECT users FROM mmrd.cache', '1'), 'and the workers gone');
 
 # A model that nobody has loaded: one of them does.
 $one->quit;
+ok($watcher->poll('SELECT users FROM mmrd.cache', '0'), 'nobody uses it');
 $watcher->query('SELECT mmrd_cache_clear()');
 is(cached($watcher, 'count(*)'), '0', 'no model in memory');
 $one = MmrdSession->new($node);
