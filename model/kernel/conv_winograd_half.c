@@ -5,7 +5,7 @@
  * As conv_winograd.c: transforms in float32, V = B^T d B and U = G g G^T
  * rounded, the 36 products summed in float32.  Rounding in the transformed
  * domain adds an error of 1.2 % of a sum's magnitude (docs/numerics.md), where
- * rounding maps and weights adds 0.3 %; the products cost a quarter.
+ * rounding maps and weights adds 0.2 %; the products cost a quarter.
  *
  * U is packed where it is small; elsewhere g is, by pairs of channels in, and
  * the task that uses it transforms DEPTH channels at a time.
