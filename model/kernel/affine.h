@@ -26,6 +26,17 @@ typedef struct mmrd_epilogue
 	bool relu;
 } mmrd_epilogue;
 
+/* Scale and shift of image n from channel `first` of C on; NULL stays NULL. */
+static inline void
+mmrd_epilogue_at(const mmrd_epilogue *e, int n, int C, size_t first,
+                 const float **scale, const float **shift)
+{
+	const size_t at = (size_t) (n / e->images_per_group) * (size_t) C + first;
+
+	*scale = e->scale != NULL ? e->scale + at : NULL;
+	*shift = e->shift != NULL ? e->shift + at : NULL;
+}
+
 /*
  * Apply to one run of n_pixels pixels and n_channels channels.
  *

@@ -38,18 +38,6 @@ enum
 	DW_OUT = 128
 };
 
-static int
-blocks(int n, int size)
-{
-	return (n + size - 1) / size;
-}
-
-static int
-smaller(int a, int b)
-{
-	return a < b ? a : b;
-}
-
 static size_t
 larger(size_t a, size_t b)
 {
@@ -65,10 +53,10 @@ mmrd_conv_gemm_work(const mmrd_conv_shape *s)
 	size_t weight;
 
 	if (s->transposed)
-		forward = (size_t) PIXELS * smaller(s->O, CHANNELS);
+		forward = (size_t) PIXELS * mmrd_smaller(s->O, CHANNELS);
 	else
 		forward = (size_t) PIXELS * taps * s->C;
-	input = (size_t) PIXELS * (s->O + smaller(s->C, CHANNELS));
+	input = (size_t) PIXELS * (s->O + mmrd_smaller(s->C, CHANNELS));
 	weight = (size_t) DW_PIXELS * (DW_IN + DW_OUT);
 	return (larger(larger(forward, input), weight) + 15) & ~(size_t) 15;
 }
@@ -142,9 +130,9 @@ static void
 forward_task(const mmrd_conv_shape *s, const float *x, const float *w,
              const mmrd_epilogue *e, float *y, int task, float *scratch)
 {
-	const int o_blocks = blocks(s->O, CHANNELS);
+	const int o_blocks = mmrd_blocks(s->O, CHANNELS);
 	const int o0 = task % o_blocks * CHANNELS;
-	const int no = smaller(s->O - o0, CHANNELS);
+	const int no = mmrd_smaller(s->O - o0, CHANNELS);
 	const size_t total = (size_t) s->N * s->OH * s->OW;
 	const size_t at = (size_t) (task / o_blocks) * PIXELS;
 	const int n = total - at < PIXELS ? (int) (total - at) : PIXELS;
@@ -180,9 +168,9 @@ static void
 transposed_task(const mmrd_conv_shape *s, const float *x, const float *w,
                 const mmrd_epilogue *e, float *y, int task, float *scratch)
 {
-	const int o_blocks = blocks(s->O, CHANNELS);
+	const int o_blocks = mmrd_blocks(s->O, CHANNELS);
 	const int o0 = task % o_blocks * CHANNELS;
-	const int no = smaller(s->O - o0, CHANNELS);
+	const int no = mmrd_smaller(s->O - o0, CHANNELS);
 	const int tap = task / o_blocks % 4;
 	const size_t total = (size_t) s->N * s->H * s->W;
 	const size_t at = (size_t) (task / o_blocks / 4) * PIXELS;
@@ -213,7 +201,7 @@ mmrd_conv_gemm_forward(const mmrd_conv_shape *s, const float *x,
 	const size_t total = s->transposed ? (size_t) s->N * s->H * s->W
 	                                   : (size_t) s->N * s->OH * s->OW;
 	const int tasks = (int) ((total + PIXELS - 1) / PIXELS) *
-	                  blocks(s->O, CHANNELS) * (s->transposed ? 4 : 1);
+	                  mmrd_blocks(s->O, CHANNELS) * (s->transposed ? 4 : 1);
 	const size_t scratch = mmrd_conv_gemm_work(s);
 
 #pragma omp parallel for num_threads(mmrd_threads()) schedule(dynamic)
@@ -360,7 +348,7 @@ mmrd_conv_gemm_input(const mmrd_conv_shape *s, const float *dy, const float *w,
 {
 	const size_t scratch = mmrd_conv_gemm_work(s);
 	const int step = s->transposed ? 1 : s->stride;
-	const int c_blocks = blocks(s->C, CHANNELS);
+	const int c_blocks = mmrd_blocks(s->C, CHANNELS);
 
 	for (int parity = 0; parity < step * step; parity++)
 	{
@@ -383,7 +371,7 @@ mmrd_conv_gemm_input(const mmrd_conv_shape *s, const float *dy, const float *w,
 			b.first = (size_t) (task / c_blocks) * PIXELS;
 			b.n = total - b.first < PIXELS ? (int) (total - b.first) : PIXELS;
 			b.c0 = task % c_blocks * CHANNELS;
-			b.nc = smaller(s->C - b.c0, CHANNELS);
+			b.nc = mmrd_smaller(s->C - b.c0, CHANNELS);
 			if (s->transposed)
 				transposed_input_task(s, &b, dy, w, accumulate, dx, mine);
 			else
@@ -437,13 +425,13 @@ static void
 weight_task(const mmrd_conv_shape *s, const float *x, const float *dy,
             float *dw, int task, float *scratch)
 {
-	const int c_blocks = blocks(s->C, DW_IN);
-	const int o_blocks = blocks(s->O, DW_OUT);
+	const int c_blocks = mmrd_blocks(s->C, DW_IN);
+	const int o_blocks = mmrd_blocks(s->O, DW_OUT);
 	const int tap = task / (c_blocks * o_blocks);
 	const int c0 = task / o_blocks % c_blocks * DW_IN;
 	const int o0 = task % o_blocks * DW_OUT;
-	const int nc = smaller(s->C - c0, DW_IN);
-	const int no = smaller(s->O - o0, DW_OUT);
+	const int nc = mmrd_smaller(s->C - c0, DW_IN);
+	const int no = mmrd_smaller(s->O - o0, DW_OUT);
 	const size_t total = s->transposed ? (size_t) s->N * s->H * s->W
 	                                   : (size_t) s->N * s->OH * s->OW;
 	const int dw_ld = s->transposed ? 4 * s->O : s->O;
@@ -475,7 +463,8 @@ mmrd_conv_gemm_weight(const mmrd_conv_shape *s, const float *x,
                       const float *dy, float *dw, float *work)
 {
 	const size_t scratch = mmrd_conv_gemm_work(s);
-	const int tasks = s->K * s->K * blocks(s->C, DW_IN) * blocks(s->O, DW_OUT);
+	const int tasks =
+	    s->K * s->K * mmrd_blocks(s->C, DW_IN) * mmrd_blocks(s->O, DW_OUT);
 
 #pragma omp parallel for num_threads(mmrd_threads()) schedule(dynamic)
 	for (int task = 0; task < tasks; task++)

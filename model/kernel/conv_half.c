@@ -36,24 +36,6 @@ enum
 
 static const uint16_t zeros[MAX_DEPTH];
 
-static int
-blocks(int n, int size)
-{
-	return (n + size - 1) / size;
-}
-
-static int
-smaller(int a, int b)
-{
-	return a < b ? a : b;
-}
-
-static int
-panel_width(int O, int panel)
-{
-	return smaller(O - panel * MMRD_PANEL, MMRD_PANEL);
-}
-
 /* Two rows of n <= MMRD_PANEL weights, rounded, as pairs; odd NULL: zeros. */
 static void
 pack_pairs(int n, const float *even, const float *odd, uint16_t *out)
@@ -83,7 +65,7 @@ mmrd_half_tile_pack(const mmrd_tile_plan *p, const float *w, uint16_t *packed)
 	for (int f = 0; f < p->n_phases; f++)
 	{
 		const mmrd_tile_phase *phase = &p->phases[f];
-		const int panels = blocks(p->O, MMRD_PANEL);
+		const int panels = mmrd_blocks(p->O, MMRD_PANEL);
 		const int taps = phase->n_taps;
 
 #pragma omp parallel for num_threads(mmrd_threads()) schedule(static)
@@ -91,7 +73,7 @@ mmrd_half_tile_pack(const mmrd_tile_plan *p, const float *w, uint16_t *packed)
 		{
 			const int panel = task / taps;
 			const int tap = task % taps;
-			const int width = panel_width(p->O, panel);
+			const int width = mmrd_panel_width(p->O, panel);
 			const float *from =
 			    w + phase->taps[tap].weight + (size_t) panel * MMRD_PANEL;
 			uint16_t *to = packed + phase->packed +
@@ -116,10 +98,10 @@ reached_rows(const mmrd_tile_plan *p, const mmrd_tile_phase *phase)
 
 	for (int t = 0; t < phase->n_taps; t++)
 	{
-		low = smaller(low, phase->taps[t].ty);
+		low = mmrd_smaller(low, phase->taps[t].ty);
 		high = phase->taps[t].ty > high ? phase->taps[t].ty : high;
 	}
-	return smaller((rows - 1) * p->in_step + high - low + 1, p->H);
+	return mmrd_smaller((rows - 1) * p->in_step + high - low + 1, p->H);
 }
 
 /* Pixels of scratch: those rows, whole. */
@@ -168,7 +150,7 @@ first_row(const mmrd_tile_plan *p, const mmrd_tile_phase *phase, int first)
 	int row;
 
 	for (int t = 1; t < phase->n_taps; t++)
-		low = smaller(low, phase->taps[t].ty);
+		low = mmrd_smaller(low, phase->taps[t].ty);
 	row = first / phase->cols * p->in_step + low;
 	return row < 0 ? 0 : row;
 }
@@ -225,7 +207,7 @@ run_panel(const mmrd_tile_plan *p, const mmrd_tile_phase *phase, int n,
           half_task *at)
 {
 	const size_t o0 = (size_t) panel * MMRD_PANEL;
-	const int width = panel_width(p->O, panel);
+	const int width = mmrd_panel_width(p->O, panel);
 	const int step = p->C * width * (int) sizeof(uint16_t) > CHUNK_BYTES
 	                     ? 1
 	                     : CHUNK_BYTES / (p->C * width * 2);
@@ -235,7 +217,7 @@ run_panel(const mmrd_tile_plan *p, const mmrd_tile_phase *phase, int n,
 
 	do
 	{
-		const int taps = smaller(phase->n_taps - tap, step);
+		const int taps = mmrd_smaller(phase->n_taps - tap, step);
 		const bool last = tap + taps == phase->n_taps;
 		mmrd_half_tile t = {0};
 
@@ -245,11 +227,7 @@ run_panel(const mmrd_tile_plan *p, const mmrd_tile_phase *phase, int n,
 		t.b = b + (size_t) tap * p->C * width;
 		if (last && e != NULL)
 		{
-			const size_t group =
-			    (size_t) (n / e->images_per_group) * p->O + o0;
-
-			t.scale = e->scale != NULL ? e->scale + group : NULL;
-			t.shift = e->shift != NULL ? e->shift + group : NULL;
+			mmrd_epilogue_at(e, n, p->O, o0, &t.scale, &t.shift);
 			t.relu = e->relu;
 		}
 		for (int g = 0; g * MMRD_TILE_ROWS < count; g++)
@@ -259,7 +237,7 @@ run_panel(const mmrd_tile_plan *p, const mmrd_tile_phase *phase, int n,
 			float *sum[MMRD_TILE_ROWS];
 			const float *res[MMRD_TILE_ROWS];
 
-			t.rows = smaller(count - g * MMRD_TILE_ROWS, MMRD_TILE_ROWS);
+			t.rows = mmrd_smaller(count - g * MMRD_TILE_ROWS, MMRD_TILE_ROWS);
 			for (int r = 0; r < t.rows; r++)
 			{
 				sum[r] = at->sums[g * MMRD_TILE_ROWS + r];
@@ -282,24 +260,25 @@ mmrd_half_tile_run(const mmrd_tile_plan *p, const float *x,
                    float *work)
 {
 	const size_t scratch = mmrd_half_tile_thread(p);
-	const int all_panels = blocks(p->O, MMRD_PANEL);
+	const int all_panels = mmrd_blocks(p->O, MMRD_PANEL);
 	int per_image[MMRD_CONV_MAX_PHASES];
 	int before[MMRD_CONV_MAX_PHASES + 1] = {0};
-	int panels = smaller(all_panels, PANELS);
+	int panels = mmrd_smaller(all_panels, PANELS);
 	int all;
 
 	for (int f = 0; f < p->n_phases; f++)
 	{
-		per_image[f] = blocks(p->phases[f].rows * p->phases[f].cols, BLOCK);
+		per_image[f] =
+		    mmrd_blocks(p->phases[f].rows * p->phases[f].cols, BLOCK);
 		before[f + 1] = before[f] + p->N * per_image[f];
 	}
 	all = before[p->n_phases];
 	/* Few pixels: fewer panels a task, so that there are enough tasks. */
-	while (panels > 1 && all * blocks(all_panels, panels) < 16)
+	while (panels > 1 && all * mmrd_blocks(all_panels, panels) < 16)
 		panels /= 2;
 
 #pragma omp parallel for num_threads(mmrd_threads()) schedule(dynamic)
-	for (int task = 0; task < all * blocks(all_panels, panels); task++)
+	for (int task = 0; task < all * mmrd_blocks(all_panels, panels); task++)
 	{
 		const int panel0 = task / all * panels;
 		int at = task % all;
@@ -314,10 +293,11 @@ mmrd_half_tile_run(const mmrd_tile_plan *p, const float *x,
 		at -= before[f];
 		phase = &p->phases[f];
 		first = at % per_image[f] * BLOCK;
-		count = smaller(phase->rows * phase->cols - first, BLOCK);
+		count = mmrd_smaller(phase->rows * phase->cols - first, BLOCK);
 		point(p, phase, at / per_image[f], first, count, x, e, y,
 		      work + scratch * (size_t) omp_get_thread_num(), &pointers);
-		for (int i = panel0; i < smaller(all_panels, panel0 + panels); i++)
+		for (int i = panel0; i < mmrd_smaller(all_panels, panel0 + panels);
+		     i++)
 			run_panel(p, phase, at / per_image[f], count, i, packed, e,
 			          &pointers);
 	}
@@ -358,9 +338,9 @@ mmrd_half_stem_pack(const mmrd_conv_shape *s, const float *w, uint16_t *packed)
 {
 	const int deep = s->K * s->C;
 
-	for (int panel = 0; panel < blocks(s->O, MMRD_PANEL); panel++)
+	for (int panel = 0; panel < mmrd_blocks(s->O, MMRD_PANEL); panel++)
 	{
-		const int width = panel_width(s->O, panel);
+		const int width = mmrd_panel_width(s->O, panel);
 		const float *from = w + (size_t) panel * MMRD_PANEL;
 		uint16_t *to =
 		    packed + (size_t) panel * MMRD_PANEL * s->K * stem_depth(s);
@@ -408,22 +388,18 @@ stem_row(const mmrd_conv_shape *s, int row, const float *x,
 	const int n = row / s->OH;
 
 	stem_inputs(s, n, row % s->OH, x, inputs);
-	for (int panel = 0; panel < blocks(s->O, MMRD_PANEL); panel++)
+	for (int panel = 0; panel < mmrd_blocks(s->O, MMRD_PANEL); panel++)
 	{
 		const int o0 = panel * MMRD_PANEL;
 		mmrd_half_tile t = {0};
 
-		t.width = panel_width(s->O, panel);
+		t.width = mmrd_panel_width(s->O, panel);
 		t.taps = s->K;
 		t.depth = stem_depth(s);
 		t.b = packed + (size_t) o0 * s->K * t.depth;
 		if (e != NULL)
 		{
-			const size_t group =
-			    (size_t) (n / e->images_per_group) * s->O + o0;
-
-			t.scale = e->scale != NULL ? e->scale + group : NULL;
-			t.shift = e->shift != NULL ? e->shift + group : NULL;
+			mmrd_epilogue_at(e, n, s->O, o0, &t.scale, &t.shift);
 			t.relu = e->relu;
 		}
 		for (int ox = 0; ox < s->OW; ox += MMRD_TILE_ROWS)
@@ -432,7 +408,7 @@ stem_row(const mmrd_conv_shape *s, int row, const float *x,
 			const float *res[MMRD_TILE_ROWS];
 			float *c[MMRD_TILE_ROWS];
 
-			t.rows = smaller(s->OW - ox, MMRD_TILE_ROWS);
+			t.rows = mmrd_smaller(s->OW - ox, MMRD_TILE_ROWS);
 			for (int r = 0; r < t.rows; r++)
 			{
 				const size_t out = (size_t) row * s->OW + ox + r;

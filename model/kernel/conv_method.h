@@ -25,6 +25,26 @@
 #include "model/kernel/conv.h"
 #include "model/kernel/isa.h"
 
+/* How many pieces of `size` n takes. */
+static inline int
+mmrd_blocks(int n, int size)
+{
+	return (n + size - 1) / size;
+}
+
+static inline int
+mmrd_smaller(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+/* Channels out of a panel; O are there in all. */
+static inline int
+mmrd_panel_width(int O, int panel)
+{
+	return mmrd_smaller(O - panel * MMRD_PANEL, MMRD_PANEL);
+}
+
 /* --- gemm --- */
 
 size_t mmrd_conv_gemm_work(const mmrd_conv_shape *s); /* thread */
@@ -96,6 +116,31 @@ void mmrd_conv_stem_run(const mmrd_conv_shape *s, const float *x,
                         float *work);
 
 /* --- winograd --- */
+
+enum
+{
+	MMRD_WINO_STORED = 128 * 128 /* C * O up to which U is packed */
+};
+
+static inline bool
+mmrd_wino_stored(const mmrd_conv_shape *s)
+{
+	return s->C * s->O <= MMRD_WINO_STORED;
+}
+
+/* Tiles of the whole batch. */
+static inline int
+mmrd_wino_tiles(const mmrd_conv_shape *s)
+{
+	return s->N * mmrd_blocks(s->OH, 4) * mmrd_blocks(s->OW, 4);
+}
+
+/* To whole cache lines of floats. */
+static inline size_t
+mmrd_wino_rounded(size_t n)
+{
+	return (n + 15) & ~(size_t) 15;
+}
 
 size_t mmrd_wino_packed(const mmrd_conv_shape *s);
 /* flip: pack the weights of the gradient by the input instead; s is then that

@@ -44,24 +44,6 @@ enum
 
 static const float zeros[MAX_DEPTH];
 
-static int
-blocks(int n, int size)
-{
-	return (n + size - 1) / size;
-}
-
-static int
-smaller(int a, int b)
-{
-	return a < b ? a : b;
-}
-
-static int
-panel_width(int O, int panel)
-{
-	return smaller(O - panel * MMRD_PANEL, MMRD_PANEL);
-}
-
 static void
 finish_plan(mmrd_tile_plan *p)
 {
@@ -201,7 +183,7 @@ mmrd_tile_pack(const mmrd_tile_plan *p, const float *w, float *packed)
 	for (int f = 0; f < p->n_phases; f++)
 	{
 		const mmrd_tile_phase *phase = &p->phases[f];
-		const int panels = blocks(p->O, MMRD_PANEL);
+		const int panels = mmrd_blocks(p->O, MMRD_PANEL);
 		const int taps = phase->n_taps;
 
 #pragma omp parallel for num_threads(mmrd_threads()) schedule(static)
@@ -209,7 +191,7 @@ mmrd_tile_pack(const mmrd_tile_plan *p, const float *w, float *packed)
 		{
 			const int panel = task / taps;
 			const int tap = task % taps;
-			const int width = panel_width(p->O, panel);
+			const int width = mmrd_panel_width(p->O, panel);
 			const float *from = w + phase->taps[tap].weight +
 			                    (size_t) panel * MMRD_PANEL * p->o_step;
 			float *to = packed + phase->packed +
@@ -270,7 +252,7 @@ run_task(const mmrd_tile_plan *p, const mmrd_tile_phase *phase, int n,
          int first, int panel0, int panels, const float *x,
          const float *packed, const mmrd_epilogue *e, float *y)
 {
-	const int count = smaller(phase->rows * phase->cols - first, BLOCK);
+	const int count = mmrd_smaller(phase->rows * phase->cols - first, BLOCK);
 	const mmrd_isa *isa = mmrd_isa_get();
 	task_pointers at;
 
@@ -280,17 +262,13 @@ run_task(const mmrd_tile_plan *p, const mmrd_tile_phase *phase, int n,
 		const size_t o0 = (size_t) panel * MMRD_PANEL;
 		mmrd_tile t = {0};
 
-		t.width = panel_width(p->O, panel);
+		t.width = mmrd_panel_width(p->O, panel);
 		t.taps = phase->n_taps;
 		t.depth = p->C;
 		t.b = packed + phase->packed + o0 * (size_t) phase->n_taps * p->C;
 		if (e != NULL)
 		{
-			const size_t group =
-			    (size_t) (n / e->images_per_group) * p->O + o0;
-
-			t.scale = e->scale != NULL ? e->scale + group : NULL;
-			t.shift = e->shift != NULL ? e->shift + group : NULL;
+			mmrd_epilogue_at(e, n, p->O, o0, &t.scale, &t.shift);
 			t.relu = e->relu;
 		}
 		for (int g = 0; g * MMRD_TILE_ROWS < count; g++)
@@ -298,7 +276,7 @@ run_task(const mmrd_tile_plan *p, const mmrd_tile_phase *phase, int n,
 			float *c[MMRD_TILE_ROWS];
 			const float *res[MMRD_TILE_ROWS];
 
-			t.rows = smaller(count - g * MMRD_TILE_ROWS, MMRD_TILE_ROWS);
+			t.rows = mmrd_smaller(count - g * MMRD_TILE_ROWS, MMRD_TILE_ROWS);
 			for (int r = 0; r < t.rows; r++)
 			{
 				c[r] = at.c[g][r] + o0;
@@ -317,21 +295,23 @@ void
 mmrd_tile_run(const mmrd_tile_plan *p, const float *x, const float *packed,
               const mmrd_epilogue *e, float *y)
 {
-	const int all_panels = blocks(p->O, MMRD_PANEL);
+	const int all_panels = mmrd_blocks(p->O, MMRD_PANEL);
 	int per_image[MMRD_CONV_MAX_PHASES];
 	int before[MMRD_CONV_MAX_PHASES + 1] = {0};
-	int panels = smaller(all_panels, PANELS);
+	int panels = mmrd_smaller(all_panels, PANELS);
 	int panel_tasks;
 
 	for (int f = 0; f < p->n_phases; f++)
 	{
-		per_image[f] = blocks(p->phases[f].rows * p->phases[f].cols, BLOCK);
+		per_image[f] =
+		    mmrd_blocks(p->phases[f].rows * p->phases[f].cols, BLOCK);
 		before[f + 1] = before[f] + p->N * per_image[f];
 	}
 	/* Few pixels: fewer panels a task, so that there are enough tasks. */
-	while (panels > 1 && before[p->n_phases] * blocks(all_panels, panels) < 16)
+	while (panels > 1 &&
+	       before[p->n_phases] * mmrd_blocks(all_panels, panels) < 16)
 		panels /= 2;
-	panel_tasks = blocks(all_panels, panels);
+	panel_tasks = mmrd_blocks(all_panels, panels);
 
 #pragma omp parallel for num_threads(mmrd_threads()) schedule(dynamic)
 	for (int task = 0; task < before[p->n_phases] * panel_tasks; task++)
@@ -345,7 +325,7 @@ mmrd_tile_run(const mmrd_tile_plan *p, const float *x, const float *packed,
 		at -= before[f];
 		run_task(p, &p->phases[f], at / per_image[f],
 		         at % per_image[f] * BLOCK, panel0,
-		         smaller(all_panels - panel0, panels), x, packed, e, y);
+		         mmrd_smaller(all_panels - panel0, panels), x, packed, e, y);
 	}
 }
 
@@ -395,7 +375,7 @@ next_segments(walker *k, mmrd_segment *out)
 	while (k->row < rows && pixels < DW_PIXELS && n < DW_SEGMENTS)
 	{
 		const int start = a + k->from;
-		const int count = smaller(b - start, DW_PIXELS - pixels);
+		const int count = mmrd_smaller(b - start, DW_PIXELS - pixels);
 		int h = 0;
 
 		if (!s->transposed)
@@ -435,7 +415,7 @@ static void
 weight_task(const mmrd_conv_shape *s, int tap, int panel, int c0,
             const float *x, const float *dy, float *dw)
 {
-	const int channels = smaller(s->C - c0, DW_CHANNELS);
+	const int channels = mmrd_smaller(s->C - c0, DW_CHANNELS);
 	const int o0 = panel * MMRD_PANEL;
 	const int ld = s->transposed ? 4 * s->O : s->O;
 	float *out = s->transposed ? dw + ((size_t) c0 * 4 + tap) * s->O + o0
@@ -445,7 +425,7 @@ weight_task(const mmrd_conv_shape *s, int tap, int panel, int c0,
 	mmrd_outer o = {0};
 	bool first = true;
 
-	o.width = panel_width(s->O, panel);
+	o.width = mmrd_panel_width(s->O, panel);
 	o.segments = segments;
 	o.dy_at = o0;
 	o.x_step = s->transposed ? s->x_ld : s->x_ld * s->stride;
@@ -459,7 +439,7 @@ weight_task(const mmrd_conv_shape *s, int tap, int panel, int c0,
 		o.add = !first;
 		for (int c = 0; c < channels; c += MMRD_TILE_ROWS)
 		{
-			o.rows = smaller(channels - c, MMRD_TILE_ROWS);
+			o.rows = mmrd_smaller(channels - c, MMRD_TILE_ROWS);
 			o.x_at = c0 + c;
 			o.out = out + (size_t) c * ld;
 			mmrd_isa_get()->outer(&o);
@@ -472,8 +452,8 @@ void
 mmrd_tile_weight(const mmrd_conv_shape *s, const float *x, const float *dy,
                  float *dw)
 {
-	const int panels = blocks(s->O, MMRD_PANEL);
-	const int chunks = blocks(s->C, DW_CHANNELS);
+	const int panels = mmrd_blocks(s->O, MMRD_PANEL);
+	const int chunks = mmrd_blocks(s->C, DW_CHANNELS);
 
 #pragma omp parallel for num_threads(mmrd_threads()) schedule(dynamic)
 	for (int task = 0; task < s->K * s->K * panels * chunks; task++)
@@ -503,9 +483,9 @@ mmrd_conv_stem_pack(const mmrd_conv_shape *s, const float *w, float *packed)
 {
 	const int depth = s->K * s->K * s->C;
 
-	for (int panel = 0; panel < blocks(s->O, MMRD_PANEL); panel++)
+	for (int panel = 0; panel < mmrd_blocks(s->O, MMRD_PANEL); panel++)
 	{
-		const int width = panel_width(s->O, panel);
+		const int width = mmrd_panel_width(s->O, panel);
 		float *to = packed + (size_t) panel * MMRD_PANEL * depth;
 
 		for (int k = 0; k < depth; k++)
@@ -535,22 +515,18 @@ stem_row(const mmrd_conv_shape *s, int row, const float *x,
 			       x + (((size_t) n * s->H + h) * s->W + v) * s->x_ld,
 			       (size_t) s->C * sizeof(float));
 	}
-	for (int panel = 0; panel < blocks(s->O, MMRD_PANEL); panel++)
+	for (int panel = 0; panel < mmrd_blocks(s->O, MMRD_PANEL); panel++)
 	{
 		const int o0 = panel * MMRD_PANEL;
 		mmrd_tile t = {0};
 
-		t.width = panel_width(s->O, panel);
+		t.width = mmrd_panel_width(s->O, panel);
 		t.taps = s->K;
 		t.depth = s->K * s->C;
 		t.b = packed + (size_t) o0 * depth;
 		if (e != NULL)
 		{
-			const size_t group =
-			    (size_t) (n / e->images_per_group) * s->O + o0;
-
-			t.scale = e->scale != NULL ? e->scale + group : NULL;
-			t.shift = e->shift != NULL ? e->shift + group : NULL;
+			mmrd_epilogue_at(e, n, s->O, o0, &t.scale, &t.shift);
 			t.relu = e->relu;
 		}
 		for (int ox = 0; ox < s->OW; ox += MMRD_TILE_ROWS)
@@ -559,7 +535,7 @@ stem_row(const mmrd_conv_shape *s, int row, const float *x,
 			const float *res[MMRD_TILE_ROWS];
 			float *c[MMRD_TILE_ROWS];
 
-			t.rows = smaller(s->OW - ox, MMRD_TILE_ROWS);
+			t.rows = mmrd_smaller(s->OW - ox, MMRD_TILE_ROWS);
 			for (int r = 0; r < t.rows; r++)
 			{
 				const size_t out = (size_t) row * s->OW + ox + r;

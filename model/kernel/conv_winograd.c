@@ -38,46 +38,15 @@
 
 enum
 {
-	TILES = MMRD_WINO_TILES,  /* tiles of a task of phase 2 */
-	DEPTH = 64,               /* channels in of weights transformed at once */
-	SUPER_FLOATS = 1 << 20,   /* of V in a super-block: 4 MB */
-	STORED_LIMIT = 128 * 128, /* C * O up to which U is packed */
-	STRIP = 64,               /* channels of a task of phase 1 */
-	MAX_CHANNELS = 8192,      /* what `zeros` covers */
-	SIDE = 6                  /* of an input tile */
+	TILES = MMRD_WINO_TILES, /* tiles of a task of phase 2 */
+	DEPTH = 64,              /* channels in of weights transformed at once */
+	SUPER_FLOATS = 1 << 20,  /* of V in a super-block: 4 MB */
+	STRIP = 64,              /* channels of a task of phase 1 */
+	MAX_CHANNELS = 8192,     /* what `zeros` covers */
+	SIDE = 6                 /* of an input tile */
 };
 
 static const float zeros[MAX_CHANNELS];
-
-static int
-blocks(int n, int size)
-{
-	return (n + size - 1) / size;
-}
-
-static int
-smaller(int a, int b)
-{
-	return a < b ? a : b;
-}
-
-static size_t
-rounded(size_t n)
-{
-	return (n + 15) & ~(size_t) 15;
-}
-
-static bool
-stored(const mmrd_conv_shape *s)
-{
-	return s->C * s->O <= STORED_LIMIT;
-}
-
-static int
-all_tiles(const mmrd_conv_shape *s)
-{
-	return s->N * blocks(s->OH, 4) * blocks(s->OW, 4);
-}
 
 /* Tiles of a super-block: a multiple of TILES, V within SUPER_FLOATS. */
 static int
@@ -86,13 +55,13 @@ super_tiles(const mmrd_conv_shape *s)
 	int n = SUPER_FLOATS / (MMRD_WINO * s->C) / TILES * TILES;
 
 	n = n < TILES ? TILES : n;
-	return smaller(n, all_tiles(s));
+	return mmrd_smaller(n, mmrd_wino_tiles(s));
 }
 
 size_t
 mmrd_wino_packed(const mmrd_conv_shape *s)
 {
-	return (size_t) s->C * s->O * (stored(s) ? MMRD_WINO : 9);
+	return (size_t) s->C * s->O * (mmrd_wino_stored(s) ? MMRD_WINO : 9);
 }
 
 /* One input channel's 9 x width weights of a panel, to g. */
@@ -117,19 +86,19 @@ void
 mmrd_wino_pack(const mmrd_conv_shape *s, const float *w, bool flip,
                float *packed)
 {
-	const int panels = blocks(s->O, MMRD_PANEL);
-	const int strips = blocks(s->C, 16);
-	const bool transformed = stored(s);
+	const int panels = mmrd_blocks(s->O, MMRD_PANEL);
+	const int strips = mmrd_blocks(s->C, 16);
+	const bool transformed = mmrd_wino_stored(s);
 
 #pragma omp parallel for num_threads(mmrd_threads()) schedule(static)
 	for (int task = 0; task < panels * strips; task++)
 	{
 		const int o0 = task / strips * MMRD_PANEL;
-		const int width = smaller(s->O - o0, MMRD_PANEL);
+		const int width = mmrd_smaller(s->O - o0, MMRD_PANEL);
 		const int c0 = task % strips * 16;
 		float g[9 * MMRD_PANEL];
 
-		for (int c = c0; c < smaller(s->C, c0 + 16); c++)
+		for (int c = c0; c < mmrd_smaller(s->C, c0 + 16); c++)
 		{
 			if (transformed)
 			{
@@ -151,21 +120,21 @@ mmrd_wino_pack(const mmrd_conv_shape *s, const float *w, bool flip,
 size_t
 mmrd_wino_shared(const mmrd_conv_shape *s)
 {
-	return rounded((size_t) MMRD_WINO * super_tiles(s) * s->C);
+	return mmrd_wino_rounded((size_t) MMRD_WINO * super_tiles(s) * s->C);
 }
 
 size_t
 mmrd_wino_thread(const mmrd_conv_shape *s)
 {
 	return (size_t) MMRD_WINO * TILES * MMRD_PANEL +
-	       (stored(s) ? 0 : (size_t) MMRD_WINO * DEPTH * MMRD_PANEL);
+	       (mmrd_wino_stored(s) ? 0 : (size_t) MMRD_WINO * DEPTH * MMRD_PANEL);
 }
 
 void
 mmrd_wino_place(const mmrd_conv_shape *s, int t, int *n, int *y, int *x)
 {
-	const int across = blocks(s->OW, 4);
-	const int down = blocks(s->OH, 4);
+	const int across = mmrd_blocks(s->OW, 4);
+	const int down = mmrd_blocks(s->OH, 4);
 
 	*n = t / (across * down);
 	*y = t / across % down * 4;
@@ -234,13 +203,7 @@ mmrd_wino_outputs(const mmrd_conv_shape *s, int first, int n, int o0,
 				res[k] = e->res + p * e->res_ld + o0;
 		}
 		if (e != NULL)
-		{
-			const size_t group =
-			    (size_t) (image / e->images_per_group) * s->O + o0;
-
-			scale = e->scale != NULL ? e->scale + group : NULL;
-			shift = e->shift != NULL ? e->shift + group : NULL;
-		}
+			mmrd_epilogue_at(e, image, s->O, o0, &scale, &shift);
 		mmrd_isa_get()->wino_output(width, m + (size_t) i * MMRD_PANEL,
 		                            (size_t) TILES * MMRD_PANEL, out,
 		                            e != NULL && e->res != NULL ? res : NULL,
@@ -273,7 +236,7 @@ multiply(int n, int width, int depth, int c0, bool add, const float *v,
 			const float *a[MMRD_TILE_ROWS];
 			float *c[MMRD_TILE_ROWS];
 
-			t.rows = smaller(n - i, MMRD_TILE_ROWS);
+			t.rows = mmrd_smaller(n - i, MMRD_TILE_ROWS);
 			for (int r = 0; r < t.rows; r++)
 			{
 				a[r] = from + (size_t) (i + r) * C;
@@ -294,11 +257,11 @@ product_task(const mmrd_conv_shape *s, int panel, int first, int n,
              const mmrd_epilogue *e, float *y, float *scratch)
 {
 	const int o0 = panel * MMRD_PANEL;
-	const int width = smaller(s->O - o0, MMRD_PANEL);
+	const int width = mmrd_smaller(s->O - o0, MMRD_PANEL);
 	float *m = scratch;
 	float *u = scratch + (size_t) MMRD_WINO * TILES * MMRD_PANEL;
 
-	if (stored(s))
+	if (mmrd_wino_stored(s))
 		multiply(n, width, s->C, 0, false, v, v_plane, s->C,
 		         packed + (size_t) o0 * MMRD_WINO * s->C,
 		         (size_t) s->C * width, m);
@@ -306,7 +269,7 @@ product_task(const mmrd_conv_shape *s, int panel, int first, int n,
 	{
 		for (int c0 = 0; c0 < s->C; c0 += DEPTH)
 		{
-			const int depth = smaller(s->C - c0, DEPTH);
+			const int depth = mmrd_smaller(s->C - c0, DEPTH);
 			const float *g =
 			    packed + (size_t) o0 * 9 * s->C + (size_t) c0 * 9 * width;
 
@@ -325,10 +288,10 @@ void
 mmrd_wino_run(const mmrd_conv_shape *s, const float *x, const float *packed,
               const mmrd_epilogue *e, float *y, float *work)
 {
-	const int total = all_tiles(s);
+	const int total = mmrd_wino_tiles(s);
 	const int super = super_tiles(s);
-	const int panels = blocks(s->O, MMRD_PANEL);
-	const int strips = blocks(s->C, STRIP);
+	const int panels = mmrd_blocks(s->O, MMRD_PANEL);
+	const int strips = mmrd_blocks(s->C, STRIP);
 	const size_t plane = (size_t) super * s->C;
 	const size_t scratch = mmrd_wino_thread(s);
 	float *v = work;
@@ -337,12 +300,12 @@ mmrd_wino_run(const mmrd_conv_shape *s, const float *x, const float *packed,
 #pragma omp parallel num_threads(mmrd_threads())
 	for (int base = 0; base < total; base += super)
 	{
-		const int n = smaller(total - base, super);
-		const int runs = blocks(n, TILES);
+		const int n = mmrd_smaller(total - base, super);
+		const int runs = mmrd_blocks(n, TILES);
 		/* Even runs, in whole product tiles: 40 tiles are 24 + 16. */
 		const int run =
-		    blocks(blocks(n, runs), MMRD_TILE_ROWS) * MMRD_TILE_ROWS;
-		const int real_runs = blocks(n, run);
+		    mmrd_blocks(mmrd_blocks(n, runs), MMRD_TILE_ROWS) * MMRD_TILE_ROWS;
+		const int real_runs = mmrd_blocks(n, run);
 
 #pragma omp for schedule(static)
 		for (int task = 0; task < n * strips; task++)
@@ -350,7 +313,7 @@ mmrd_wino_run(const mmrd_conv_shape *s, const float *x, const float *packed,
 			const int t = task / strips;
 			const int c0 = task % strips * STRIP;
 
-			transform_input(s, x, base + t, c0, smaller(s->C - c0, STRIP),
+			transform_input(s, x, base + t, c0, mmrd_smaller(s->C - c0, STRIP),
 			                v + (size_t) t * s->C + c0, plane);
 		}
 #pragma omp for schedule(dynamic)
@@ -358,8 +321,9 @@ mmrd_wino_run(const mmrd_conv_shape *s, const float *x, const float *packed,
 		{
 			const int at = task % real_runs * run;
 
-			product_task(s, task / real_runs, base + at, smaller(n - at, run),
-			             v + (size_t) at * s->C, plane, packed, e, y,
+			product_task(s, task / real_runs, base + at,
+			             mmrd_smaller(n - at, run), v + (size_t) at * s->C,
+			             plane, packed, e, y,
 			             own + scratch * (size_t) omp_get_thread_num());
 		}
 	}
@@ -374,14 +338,14 @@ chunk_tiles(const mmrd_conv_shape *s)
 	int n = 4 * SUPER_FLOATS / (MMRD_WINO * (s->C + s->O));
 
 	n = n < 16 ? 16 : n > 256 ? 256 : n;
-	return smaller(n, all_tiles(s));
+	return mmrd_smaller(n, mmrd_wino_tiles(s));
 }
 
 size_t
 mmrd_wino_weight_shared(const mmrd_conv_shape *s)
 {
-	return rounded((size_t) MMRD_WINO * chunk_tiles(s) * s->C) +
-	       rounded((size_t) MMRD_WINO * chunk_tiles(s) * s->O) +
+	return mmrd_wino_rounded((size_t) MMRD_WINO * chunk_tiles(s) * s->C) +
+	       mmrd_wino_rounded((size_t) MMRD_WINO * chunk_tiles(s) * s->O) +
 	       (size_t) MMRD_WINO * s->C * s->O;
 }
 
@@ -418,7 +382,7 @@ gradient_task(const mmrd_conv_shape *s, int panel, int n, bool add,
 	const mmrd_segment all = {v, z, n};
 	mmrd_outer o = {0};
 
-	o.width = smaller(s->O - o0, MMRD_PANEL);
+	o.width = mmrd_smaller(s->O - o0, MMRD_PANEL);
 	o.n_segments = 1;
 	o.segments = &all;
 	o.dy_at = o0;
@@ -428,7 +392,7 @@ gradient_task(const mmrd_conv_shape *s, int panel, int n, bool add,
 	o.add = add;
 	for (int c = 0; c < s->C; c += MMRD_TILE_ROWS)
 	{
-		o.rows = smaller(s->C - c, MMRD_TILE_ROWS);
+		o.rows = mmrd_smaller(s->C - c, MMRD_TILE_ROWS);
 		o.x_at = c;
 		o.out = du + (size_t) c * s->O + o0;
 		mmrd_isa_get()->outer(&o);
@@ -439,23 +403,23 @@ void
 mmrd_wino_weight(const mmrd_conv_shape *s, const float *x, const float *dy,
                  float *dw, float *work)
 {
-	const int total = all_tiles(s);
+	const int total = mmrd_wino_tiles(s);
 	const int chunk = chunk_tiles(s);
-	const int panels = blocks(s->O, MMRD_PANEL);
-	const int c_strips = blocks(s->C, STRIP);
-	const int o_strips = blocks(s->O, STRIP);
+	const int panels = mmrd_blocks(s->O, MMRD_PANEL);
+	const int c_strips = mmrd_blocks(s->C, STRIP);
+	const int o_strips = mmrd_blocks(s->O, STRIP);
 	const size_t v_plane = (size_t) chunk * s->C;
 	const size_t z_plane = (size_t) chunk * s->O;
 	const size_t u_plane = (size_t) s->C * s->O;
 	float *v = work;
-	float *z = v + rounded(MMRD_WINO * v_plane);
-	float *du = z + rounded(MMRD_WINO * z_plane);
+	float *z = v + mmrd_wino_rounded(MMRD_WINO * v_plane);
+	float *du = z + mmrd_wino_rounded(MMRD_WINO * z_plane);
 
 #pragma omp parallel num_threads(mmrd_threads())
 	{
 		for (int base = 0; base < total; base += chunk)
 		{
-			const int n = smaller(total - base, chunk);
+			const int n = mmrd_smaller(total - base, chunk);
 
 #pragma omp for schedule(static) nowait
 			for (int task = 0; task < n * c_strips; task++)
@@ -463,7 +427,8 @@ mmrd_wino_weight(const mmrd_conv_shape *s, const float *x, const float *dy,
 				const int t = task / c_strips;
 				const int c0 = task % c_strips * STRIP;
 
-				transform_input(s, x, base + t, c0, smaller(s->C - c0, STRIP),
+				transform_input(s, x, base + t, c0,
+				                mmrd_smaller(s->C - c0, STRIP),
 				                v + (size_t) t * s->C + c0, v_plane);
 			}
 #pragma omp for schedule(static)
@@ -473,7 +438,7 @@ mmrd_wino_weight(const mmrd_conv_shape *s, const float *x, const float *dy,
 				const int o0 = task % o_strips * STRIP;
 
 				transform_gradient(s, dy, base + t, o0,
-				                   smaller(s->O - o0, STRIP),
+				                   mmrd_smaller(s->O - o0, STRIP),
 				                   z + (size_t) t * s->O + o0, z_plane);
 			}
 #pragma omp for schedule(dynamic)

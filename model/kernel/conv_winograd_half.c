@@ -24,41 +24,10 @@
 enum
 {
 	TILES = MMRD_WINO_TILES,
-	DEPTH = 64,               /* channels in of weights transformed at once */
-	SUPER_NUMBERS = 1 << 20,  /* of V in a super-block: 2 MB */
-	STORED_LIMIT = 128 * 128, /* C * O up to which U is packed */
-	STRIP = 64                /* channels of a task of phase 1 */
+	DEPTH = 64,              /* channels in of weights transformed at once */
+	SUPER_NUMBERS = 1 << 20, /* of V in a super-block: 2 MB */
+	STRIP = 64               /* channels of a task of phase 1 */
 };
-
-static int
-blocks(int n, int size)
-{
-	return (n + size - 1) / size;
-}
-
-static int
-smaller(int a, int b)
-{
-	return a < b ? a : b;
-}
-
-static size_t
-rounded(size_t n)
-{
-	return (n + 15) & ~(size_t) 15;
-}
-
-static bool
-stored(const mmrd_conv_shape *s)
-{
-	return s->C * s->O <= STORED_LIMIT;
-}
-
-static int
-all_tiles(const mmrd_conv_shape *s)
-{
-	return s->N * blocks(s->OH, 4) * blocks(s->OW, 4);
-}
 
 static int
 super_tiles(const mmrd_conv_shape *s)
@@ -66,13 +35,13 @@ super_tiles(const mmrd_conv_shape *s)
 	int n = SUPER_NUMBERS / (MMRD_WINO * s->C) / TILES * TILES;
 
 	n = n < TILES ? TILES : n;
-	return smaller(n, all_tiles(s));
+	return mmrd_smaller(n, mmrd_wino_tiles(s));
 }
 
 size_t
 mmrd_half_wino_packed(const mmrd_conv_shape *s)
 {
-	return (size_t) s->C * s->O * (stored(s) ? MMRD_WINO : 9);
+	return (size_t) s->C * s->O * (mmrd_wino_stored(s) ? MMRD_WINO : 9);
 }
 
 /* Two channels in, nine taps of pairs of a panel, rounded, to g. */
@@ -102,16 +71,16 @@ gather_pairs(const mmrd_conv_shape *s, const float *w, int c, int o0,
 void
 mmrd_half_wino_pack(const mmrd_conv_shape *s, const float *w, uint16_t *packed)
 {
-	const int panels = blocks(s->O, MMRD_PANEL);
+	const int panels = mmrd_blocks(s->O, MMRD_PANEL);
 	const int pairs = s->C / 2;
-	const bool transformed = stored(s);
+	const bool transformed = mmrd_wino_stored(s);
 
 #pragma omp parallel for num_threads(mmrd_threads()) schedule(static)
 	for (int task = 0; task < panels * pairs; task++)
 	{
 		const int o0 = task / pairs * MMRD_PANEL;
 		const int c = task % pairs * 2;
-		const int width = smaller(s->O - o0, MMRD_PANEL);
+		const int width = mmrd_smaller(s->O - o0, MMRD_PANEL);
 		uint16_t g[9 * 2 * MMRD_PANEL];
 
 		gather_pairs(s, w, c, o0, width,
@@ -129,14 +98,15 @@ mmrd_half_wino_pack(const mmrd_conv_shape *s, const float *w, uint16_t *packed)
 size_t
 mmrd_half_wino_shared(const mmrd_conv_shape *s)
 {
-	return rounded((size_t) MMRD_WINO * super_tiles(s) * s->C / 2);
+	return mmrd_wino_rounded((size_t) MMRD_WINO * super_tiles(s) * s->C / 2);
 }
 
 size_t
 mmrd_half_wino_thread(const mmrd_conv_shape *s)
 {
 	return (size_t) MMRD_WINO * TILES * MMRD_PANEL +
-	       (stored(s) ? 0 : (size_t) MMRD_WINO * DEPTH * MMRD_PANEL / 2);
+	       (mmrd_wino_stored(s) ? 0
+	                            : (size_t) MMRD_WINO * DEPTH * MMRD_PANEL / 2);
 }
 
 /*
@@ -162,7 +132,7 @@ multiply(int n, int width, int depth, bool add, const uint16_t *v,
 			const uint16_t *a[MMRD_TILE_ROWS];
 			float *c[MMRD_TILE_ROWS];
 
-			t.rows = smaller(n - i, MMRD_TILE_ROWS);
+			t.rows = mmrd_smaller(n - i, MMRD_TILE_ROWS);
 			for (int r = 0; r < t.rows; r++)
 			{
 				a[r] = from + (size_t) (i + r) * C;
@@ -183,12 +153,12 @@ product_task(const mmrd_conv_shape *s, int panel, int first, int n,
              const mmrd_epilogue *e, float *y, float *scratch)
 {
 	const int o0 = panel * MMRD_PANEL;
-	const int width = smaller(s->O - o0, MMRD_PANEL);
+	const int width = mmrd_smaller(s->O - o0, MMRD_PANEL);
 	float *m = scratch;
 	uint16_t *u =
 	    (uint16_t *) (scratch + (size_t) MMRD_WINO * TILES * MMRD_PANEL);
 
-	if (stored(s))
+	if (mmrd_wino_stored(s))
 		multiply(n, width, s->C, false, v, v_plane, s->C,
 		         packed + (size_t) o0 * MMRD_WINO * s->C,
 		         (size_t) s->C * width, m);
@@ -196,7 +166,7 @@ product_task(const mmrd_conv_shape *s, int panel, int first, int n,
 	{
 		for (int c0 = 0; c0 < s->C; c0 += DEPTH)
 		{
-			const int depth = smaller(s->C - c0, DEPTH);
+			const int depth = mmrd_smaller(s->C - c0, DEPTH);
 			const uint16_t *g =
 			    packed + (size_t) o0 * 9 * s->C + (size_t) c0 * 9 * width;
 
@@ -216,10 +186,10 @@ mmrd_half_wino_run(const mmrd_conv_shape *s, const float *x,
                    const uint16_t *packed, const mmrd_epilogue *e, float *y,
                    float *work)
 {
-	const int total = all_tiles(s);
+	const int total = mmrd_wino_tiles(s);
 	const int super = super_tiles(s);
-	const int panels = blocks(s->O, MMRD_PANEL);
-	const int strips = blocks(s->C, STRIP);
+	const int panels = mmrd_blocks(s->O, MMRD_PANEL);
+	const int strips = mmrd_blocks(s->C, STRIP);
 	const size_t plane = (size_t) super * s->C;
 	const size_t scratch = mmrd_half_wino_thread(s);
 	uint16_t *v = (uint16_t *) work;
@@ -228,11 +198,11 @@ mmrd_half_wino_run(const mmrd_conv_shape *s, const float *x,
 #pragma omp parallel num_threads(mmrd_threads())
 	for (int base = 0; base < total; base += super)
 	{
-		const int n = smaller(total - base, super);
-		const int runs = blocks(n, TILES);
+		const int n = mmrd_smaller(total - base, super);
+		const int runs = mmrd_blocks(n, TILES);
 		const int run =
-		    blocks(blocks(n, runs), MMRD_TILE_ROWS) * MMRD_TILE_ROWS;
-		const int real_runs = blocks(n, run);
+		    mmrd_blocks(mmrd_blocks(n, runs), MMRD_TILE_ROWS) * MMRD_TILE_ROWS;
+		const int real_runs = mmrd_blocks(n, run);
 
 #pragma omp for schedule(static)
 		for (int task = 0; task < n * strips; task++)
@@ -242,7 +212,7 @@ mmrd_half_wino_run(const mmrd_conv_shape *s, const float *x,
 			const float *d[MMRD_WINO];
 
 			mmrd_wino_inputs(s, x, base + t, c0, d);
-			mmrd_isa_get()->half_wino_input(smaller(s->C - c0, STRIP), d,
+			mmrd_isa_get()->half_wino_input(mmrd_smaller(s->C - c0, STRIP), d,
 			                                v + (size_t) t * s->C + c0, plane);
 		}
 #pragma omp for schedule(dynamic)
@@ -250,8 +220,9 @@ mmrd_half_wino_run(const mmrd_conv_shape *s, const float *x,
 		{
 			const int at = task % real_runs * run;
 
-			product_task(s, task / real_runs, base + at, smaller(n - at, run),
-			             v + (size_t) at * s->C, plane, packed, e, y,
+			product_task(s, task / real_runs, base + at,
+			             mmrd_smaller(n - at, run), v + (size_t) at * s->C,
+			             plane, packed, e, y,
 			             own + scratch * (size_t) omp_get_thread_num());
 		}
 	}
