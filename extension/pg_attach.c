@@ -71,12 +71,6 @@ typedef struct request
 	char *notify;
 } request;
 
-static char *
-name_or_null(FunctionCallInfo fcinfo, int n)
-{
-	return PG_ARGISNULL(n) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(n)));
-}
-
 /* A text argument that has to be one of these; n of them. */
 static char *
 choice(FunctionCallInfo fcinfo, int argument, const char *name,
@@ -103,16 +97,6 @@ choice(FunctionCallInfo fcinfo, int argument, const char *name,
 	return NULL; /* not reached */
 }
 
-static void
-need_source(FunctionCallInfo fcinfo)
-{
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		         errmsg("the source of the scans must be named"),
-		         errhint("Pass the name of a table, such as 'scans'.")));
-}
-
 /* Arguments as declared: see sql/86-attach.sql. */
 static void
 read_arguments(FunctionCallInfo fcinfo, request *r)
@@ -120,8 +104,8 @@ read_arguments(FunctionCallInfo fcinfo, request *r)
 	static const char *const modes[] = {"queue", "trigger"};
 	static const char *const maps[] = {"anomalous", "always", "never"};
 
-	need_source(fcinfo);
-	r->key = name_or_null(fcinfo, 1);
+	mmrd_pg_need_source(fcinfo, 0, "table");
+	r->key = mmrd_pg_name_argument(fcinfo, 1);
 	if (r->key == NULL)
 		ereport(ERROR,
 		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -131,12 +115,13 @@ read_arguments(FunctionCallInfo fcinfo, request *r)
 		r->model = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	else if (mmrd_pg_setting_model[0] != '\0')
 		r->model = pstrdup(mmrd_pg_setting_model);
-	mmrd_pg_source_init(&r->source, PG_GETARG_OID(0), name_or_null(fcinfo, 3),
-	                    name_or_null(fcinfo, 4), name_or_null(fcinfo, 5));
+	mmrd_pg_source_init(
+	    &r->source, PG_GETARG_OID(0), mmrd_pg_name_argument(fcinfo, 3),
+	    mmrd_pg_name_argument(fcinfo, 4), mmrd_pg_name_argument(fcinfo, 5));
 	r->mode = choice(fcinfo, 6, "mode", modes, lengthof(modes));
 	r->keep_map = choice(fcinfo, 7, "keep_map", maps, lengthof(maps));
-	r->model_column = name_or_null(fcinfo, 8);
-	r->notify = name_or_null(fcinfo, 9);
+	r->model_column = mmrd_pg_name_argument(fcinfo, 8);
+	r->notify = mmrd_pg_name_argument(fcinfo, 9);
 	if (r->notify != NULL && r->notify[0] == '\0')
 		ereport(ERROR,
 		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -505,7 +490,7 @@ mmrd_attach_options(PG_FUNCTION_ARGS)
 
 	PreventCommandDuringRecovery("mmrd_attach_options()");
 	PreventCommandIfReadOnly("mmrd_attach_options()");
-	need_source(fcinfo);
+	mmrd_pg_need_source(fcinfo, 0, "table");
 	rel = relation_open(PG_GETARG_OID(0), AccessShareLock);
 	mmrd_pg_check_owner(rel, "change how it is attached");
 	values[0] = PG_GETARG_DATUM(0);
@@ -539,7 +524,7 @@ mmrd_detach(PG_FUNCTION_ARGS)
 
 	PreventCommandDuringRecovery("mmrd_detach()");
 	PreventCommandIfReadOnly("mmrd_detach()");
-	need_source(fcinfo);
+	mmrd_pg_need_source(fcinfo, 0, "table");
 	values[0] = PG_GETARG_DATUM(0);
 	rel = relation_open(PG_GETARG_OID(0), AccessExclusiveLock);
 	mmrd_pg_check_owner(rel, "detach it");

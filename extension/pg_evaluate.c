@@ -94,12 +94,6 @@ evaluate_scan(void *context, const mmrd_pg_scan *scan)
 	              &err);
 }
 
-static char *
-name_or_null(FunctionCallInfo fcinfo, int n)
-{
-	return PG_ARGISNULL(n) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(n)));
-}
-
 /* Arguments: source, model, rgb, aux, aux2, label, mask, filter. */
 static char *
 begin(FunctionCallInfo fcinfo, evaluation *e)
@@ -108,24 +102,19 @@ begin(FunctionCallInfo fcinfo, evaluation *e)
 	    PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	char *filter =
 	    PG_ARGISNULL(7) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(7));
-	const char *aux = name_or_null(fcinfo, 3);
-	const char *aux2 = name_or_null(fcinfo, 4);
+	const char *aux = mmrd_pg_name_argument(fcinfo, 3);
+	const char *aux2 = mmrd_pg_name_argument(fcinfo, 4);
 
-	if (PG_ARGISNULL(0))
-		ereport(
-		    ERROR,
-		    (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		     errmsg("the source of the scans must be named"),
-		     errhint("Pass the name of a table or view, such as 'scans'.")));
+	mmrd_pg_need_source(fcinfo, 0, "table or view");
 	mmrd_scores_init(&e->scores, MAX_SCORE_BYTES);
 	mmrd_aupro_init(&e->pixels, MAX_PIXEL_BYTES);
 	mmrd_pg_own(CurrentMemoryContext, clear_evaluation)->object = e;
 	e->version = mmrd_pg_version_wanted(model, CurrentMemoryContext);
-	mmrd_pg_source_init(&e->source, PG_GETARG_OID(0), name_or_null(fcinfo, 2),
-	                    aux, aux2);
+	mmrd_pg_source_init(&e->source, PG_GETARG_OID(0),
+	                    mmrd_pg_name_argument(fcinfo, 2), aux, aux2);
 	mmrd_pg_check_modalities(e->version, aux != NULL, aux2 != NULL);
-	mmrd_pg_truth_init(&e->truth, &e->source, name_or_null(fcinfo, 5),
-	                   name_or_null(fcinfo, 6),
+	mmrd_pg_truth_init(&e->truth, &e->source, mmrd_pg_name_argument(fcinfo, 5),
+	                   mmrd_pg_name_argument(fcinfo, 6),
 	                   e->version->options.config.input_size);
 	return mmrd_pg_source_query(&e->source, filter, NULL, false);
 }

@@ -28,28 +28,6 @@ enum
 	PNG_LEVEL = 6 /* zlib's own default */
 };
 
-static void
-clear_raster(void *raster)
-{
-	mmrd_raster_clear(raster);
-}
-
-static void
-clear_regions(void *regions)
-{
-	mmrd_regions_clear(regions);
-}
-
-/* An empty raster that dies with the current memory context. */
-static mmrd_raster *
-own_raster(void)
-{
-	mmrd_raster *raster = palloc0(sizeof(mmrd_raster));
-
-	mmrd_pg_own(CurrentMemoryContext, clear_raster)->object = raster;
-	return raster;
-}
-
 static bytea *
 as_png(const mmrd_raster *raster)
 {
@@ -88,7 +66,7 @@ mmrd_png(PG_FUNCTION_ARGS)
 	map = mmrd_pg_map_decode(PG_GETARG_VARLENA_PP(0), CurrentMemoryContext,
 	                         NULL);
 	view = mmrd_map_as_view(map);
-	picture = own_raster();
+	picture = mmrd_pg_own_raster();
 	MMRD_PG_CHECK(mmrd_palette_paint(
 	                  &view, palette,
 	                  PG_ARGISNULL(2) ? map->info.lo : PG_GETARG_FLOAT4(2),
@@ -126,12 +104,12 @@ mmrd_overlay(PG_FUNCTION_ARGS)
 	style.contour =
 	    PG_ARGISNULL(2) ? map->info.threshold : PG_GETARG_FLOAT4(2);
 
-	image = own_raster();
+	image = mmrd_pg_own_raster();
 	if (mmrd_image_decode((const uint8_t *) VARDATA_ANY(rgb),
 	                      VARSIZE_ANY_EXHDR(rgb), &limits, image,
 	                      &err) != MMRD_OK)
 		mmrd_pg_throw_where(&err, "argument rgb of mmrd_overlay");
-	picture = own_raster();
+	picture = mmrd_pg_own_raster();
 	MMRD_PG_CHECK(
 	    mmrd_overlay_draw(image, &view, &style, &limits, picture, &err), &err);
 	PG_RETURN_BYTEA_P(as_png(picture));
@@ -166,8 +144,7 @@ mmrd_pg_regions(PG_FUNCTION_ARGS)
 	map = mmrd_pg_map_decode(PG_GETARG_VARLENA_PP(0), CurrentMemoryContext,
 	                         NULL);
 	view = mmrd_map_as_view(map);
-	regions = palloc0(sizeof(mmrd_regions));
-	mmrd_pg_own(CurrentMemoryContext, clear_regions)->object = regions;
+	regions = mmrd_pg_own_regions();
 	MMRD_PG_CHECK(
 	    mmrd_regions_find(&view, threshold_of(fcinfo, map), regions, &err),
 	    &err);

@@ -238,3 +238,35 @@ mmrd_map_array(PG_FUNCTION_ARGS)
 	mmrd_pg_release(owned);
 	PG_RETURN_ARRAYTYPE_P(array);
 }
+
+/* ---- what is made of maps ---- */
+
+static void
+clear_raster(void *raster)
+{
+	mmrd_raster_clear(raster);
+}
+
+static void
+clear_regions(void *regions)
+{
+	mmrd_regions_clear(regions);
+}
+
+mmrd_raster *
+mmrd_pg_own_raster(void)
+{
+	mmrd_raster *raster = palloc0(sizeof(mmrd_raster));
+
+	mmrd_pg_own(CurrentMemoryContext, clear_raster)->object = raster;
+	return raster;
+}
+
+mmrd_regions *
+mmrd_pg_own_regions(void)
+{
+	mmrd_regions *regions = palloc0(sizeof(mmrd_regions));
+
+	mmrd_pg_own(CurrentMemoryContext, clear_regions)->object = regions;
+	return regions;
+}

@@ -7,6 +7,8 @@
 
 #include "extension/pg_glue.h"
 #include "loader/image/map_codec.h"
+#include "model/base/raster.h"
+#include "model/score/regions.h"
 
 /* Encode a map as a value of the type, in the current memory context. */
 extern struct varlena *mmrd_pg_map_encode(const mmrd_map_view *view);
@@ -18,5 +20,9 @@ extern struct varlena *mmrd_pg_map_encode(const mmrd_map_view *view);
 extern const mmrd_map *mmrd_pg_map_decode(const struct varlena *value,
                                           MemoryContext owner,
                                           mmrd_pg_owned **owned);
+
+/* An empty raster, or no regions; gone with the current memory context. */
+extern mmrd_raster *mmrd_pg_own_raster(void);
+extern mmrd_regions *mmrd_pg_own_regions(void);
 
 #endif /* MMRD_PG_MAP_H */

@@ -96,33 +96,12 @@ read_photo(const photos *p, const char *key, const char **why_not)
 
 /* ---- pictures ---- */
 
-static void
-clear_raster(void *raster)
-{
-	mmrd_raster_clear(raster);
-}
-
-static void
-clear_regions(void *regions)
-{
-	mmrd_regions_clear(regions);
-}
-
-static mmrd_raster *
-own_raster(void)
-{
-	mmrd_raster *raster = palloc0(sizeof(mmrd_raster));
-
-	mmrd_pg_own(CurrentMemoryContext, clear_raster)->object = raster;
-	return raster;
-}
-
 /* A picture, shrunk, as the bytes of a PNG in the report's memory. */
 static mmrd_status
 keep_picture(const mmrd_pg_report *r, const mmrd_raster *picture,
              const uint8_t **png, size_t *n_png, mmrd_error *err)
 {
-	mmrd_raster *small = own_raster();
+	mmrd_raster *small = mmrd_pg_own_raster();
 	mmrd_pg_owned *owned = mmrd_pg_own(CurrentMemoryContext, free);
 	uint8_t *bytes = NULL;
 	uint8_t *copy;
@@ -151,7 +130,7 @@ draw_map(const mmrd_pg_report *r, const mmrd_map *map,
 	                                  .has_contour = map->info.has_threshold,
 	                                  .contour = map->info.threshold};
 	const mmrd_map_view view = mmrd_map_as_view(map);
-	mmrd_raster *picture = own_raster();
+	mmrd_raster *picture = mmrd_pg_own_raster();
 
 	if (photo != NULL)
 		MMRD_TRY(
@@ -167,13 +146,13 @@ find_regions(const mmrd_pg_report *r, const mmrd_map *map,
              mmrd_report_scan *scan, mmrd_error *err)
 {
 	const mmrd_map_view view = mmrd_map_as_view(map);
-	mmrd_regions *found = palloc0(sizeof(mmrd_regions));
+	mmrd_regions *found;
 	mmrd_report_region *regions;
 	int32 n;
 
 	if (!map->info.has_threshold)
 		return MMRD_OK;
-	mmrd_pg_own(CurrentMemoryContext, clear_regions)->object = found;
+	found = mmrd_pg_own_regions();
 	MMRD_TRY(mmrd_regions_find(&view, map->info.threshold, found, err));
 	n = Min((int32) found->n, MMRD_PG_REPORT_REGIONS);
 	regions = MemoryContextAlloc(r->memory, (Size) Max(n, 1) *
@@ -209,7 +188,7 @@ show_scan(const mmrd_pg_report *r, const photos *p, int32 i)
 	const mmrd_raster_limits limits = mmrd_pg_image_limits();
 	mmrd_report_scan *scan = &r->worst[i];
 	const struct varlena *bytes = read_photo(p, scan->key, &scan->note);
-	mmrd_raster *photo = own_raster();
+	mmrd_raster *photo = mmrd_pg_own_raster();
 	mmrd_error err = {0};
 	const mmrd_map *map = NULL;
 

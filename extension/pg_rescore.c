@@ -10,6 +10,7 @@
 #include "extension/pg_access.h"
 #include "extension/pg_attachment.h"
 #include "extension/pg_pending.h"
+#include "extension/pg_scans.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
@@ -38,16 +39,6 @@ static mmrd_pg_statement requeue_results = {
     3,
     {OIDOID, TIMESTAMPTZOID, TEXTOID},
     NULL};
-
-static void
-need_source(FunctionCallInfo fcinfo)
-{
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		         errmsg("the source of the scans must be named"),
-		         errhint("Pass the name of a table, such as 'scans'.")));
-}
 
 /* ---- mmrd_rescore ---- */
 
@@ -137,7 +128,7 @@ mmrd_rescore(PG_FUNCTION_ARGS)
 
 	PreventCommandDuringRecovery("mmrd_rescore()");
 	PreventCommandIfReadOnly("mmrd_rescore()");
-	need_source(fcinfo);
+	mmrd_pg_need_source(fcinfo, 0, "table");
 	rel = relation_open(PG_GETARG_OID(0), AccessShareLock);
 	mmrd_pg_check_owner(rel, "have it scored again");
 	if (!mmrd_pg_attachment_read(rel, CurrentMemoryContext, &attachment) ||

@@ -27,6 +27,16 @@ typedef struct mmrd_pg_source
 	char *extra[MMRD_PG_MAX_EXTRA];
 } mmrd_pg_source;
 
+/* Argument n, a name, palloc'd; NULL for NULL. */
+extern char *mmrd_pg_name_argument(FunctionCallInfo fcinfo, int n);
+
+/*
+ * Throw when argument n, the relation with the scans, is NULL.  what: the
+ * kinds of relation that the function takes, for the hint.
+ */
+extern void mmrd_pg_need_source(FunctionCallInfo fcinfo, int n,
+                                const char *what);
+
 /*
  * Name the columns of the modalities; aux and aux2 may be NULL (not there).
  * A relation that cannot be read from, a column that is missing or not bytea,

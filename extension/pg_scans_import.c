@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "extension/pg_glue.h"
 #include "extension/pg_input.h"
+#include "extension/pg_server_file.h"
 #include "lib/stringinfo.h"
 #include "loader/bytes/printable.h"
 #include "loader/dataset/scan_files.h"
@@ -118,13 +119,7 @@ path_argument(FunctionCallInfo fcinfo, int n)
 	char *path = text_argument(fcinfo, n, "the path of the folder");
 
 	canonicalize_path(path);
-	if (!is_absolute_path(path))
-		ereport(
-		    ERROR,
-		    (errcode(ERRCODE_INVALID_NAME),
-		     errmsg("\"%s\" is not an absolute path", path),
-		     errhint(
-		         "Start the path with a slash: it is a path of the server.")));
+	mmrd_pg_server_file_absolute(path);
 	return path;
 }
 

@@ -131,12 +131,9 @@ remove_file(void *name)
 	(void) unlink(name);
 }
 
-mmrd_pg_server_file *
-mmrd_pg_server_file_create(const char *path)
+void
+mmrd_pg_server_file_absolute(const char *path)
 {
-	mmrd_pg_server_file *file = palloc0(sizeof(*file));
-	struct stat st;
-
 	if (!is_absolute_path(path))
 		ereport(
 		    ERROR,
@@ -144,6 +141,15 @@ mmrd_pg_server_file_create(const char *path)
 		     errmsg("\"%s\" is not an absolute path", path),
 		     errhint(
 		         "Start the path with a slash: it is a path of the server.")));
+}
+
+mmrd_pg_server_file *
+mmrd_pg_server_file_create(const char *path)
+{
+	mmrd_pg_server_file *file = palloc0(sizeof(*file));
+	struct stat st;
+
+	mmrd_pg_server_file_absolute(path);
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
 		                errmsg("\"%s\" is not a regular file", path),

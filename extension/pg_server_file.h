@@ -17,6 +17,9 @@ extern void mmrd_pg_server_file_may_write(const char *hint);
 /* Argument n as a path in its simplest form; throws when it is NULL. */
 extern char *mmrd_pg_server_file_path(FunctionCallInfo fcinfo, int n);
 
+/* Throw unless the path starts at the root. */
+extern void mmrd_pg_server_file_absolute(const char *path);
+
 /*
  * The whole file, palloc'd, up to 1 GB.  Only a regular file: reading from
  * another one may block.

@@ -68,12 +68,6 @@ judge_scan(void *context, const mmrd_pg_scan *scan)
 
 /* ---- arguments ---- */
 
-static char *
-name_or_null(FunctionCallInfo fcinfo, int n)
-{
-	return PG_ARGISNULL(n) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(n)));
-}
-
 /* The number that was written: 0.01, and not the float next to it. */
 static double
 fpr_argument(FunctionCallInfo fcinfo, int n)
@@ -106,22 +100,17 @@ begin(FunctionCallInfo fcinfo, calibrator *c)
 	    PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char *filter =
 	    PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5));
-	const char *aux = name_or_null(fcinfo, 3);
-	const char *aux2 = name_or_null(fcinfo, 4);
+	const char *aux = mmrd_pg_name_argument(fcinfo, 3);
+	const char *aux2 = mmrd_pg_name_argument(fcinfo, 4);
 
-	if (PG_ARGISNULL(1))
-		ereport(
-		    ERROR,
-		    (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		     errmsg("the source of the scans must be named"),
-		     errhint("Pass the name of a table or view, such as 'scans'.")));
+	mmrd_pg_need_source(fcinfo, 1, "table or view");
 	c->fpr = fpr_argument(fcinfo, 7);
 	c->version = mmrd_pg_version_wanted(model, CurrentMemoryContext);
-	mmrd_pg_source_init(&c->source, PG_GETARG_OID(1), name_or_null(fcinfo, 2),
-	                    aux, aux2);
+	mmrd_pg_source_init(&c->source, PG_GETARG_OID(1),
+	                    mmrd_pg_name_argument(fcinfo, 2), aux, aux2);
 	mmrd_pg_check_modalities(c->version, aux != NULL, aux2 != NULL);
-	mmrd_pg_truth_init(&c->truth, &c->source, name_or_null(fcinfo, 6), NULL,
-	                   c->version->options.config.input_size);
+	mmrd_pg_truth_init(&c->truth, &c->source, mmrd_pg_name_argument(fcinfo, 6),
+	                   NULL, c->version->options.config.input_size);
 	c->judge = mmrd_pg_judge_create(c->fpr, false, CurrentMemoryContext);
 	return mmrd_pg_source_query(&c->source, filter, NULL, false);
 }

@@ -51,12 +51,6 @@ text_or_null(FunctionCallInfo fcinfo, int n)
 	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
-static char *
-name_or_null(FunctionCallInfo fcinfo, int n)
-{
-	return PG_ARGISNULL(n) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(n)));
-}
-
 static void
 find_teacher(mmrd_pg_request *r)
 {
@@ -116,15 +110,11 @@ mmrd_pg_request_read(FunctionCallInfo fcinfo, mmrd_pg_request *r)
 	if (!PG_ARGISNULL(7))
 		mmrd_pg_options_parse(PG_GETARG_JSONB_P(7), &r->options);
 	colour_only = r->options.method == MMRD_PG_METHOD_RD;
-	if (PG_ARGISNULL(0))
-		ereport(
-		    ERROR,
-		    (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		     errmsg("the source of the scans must be named"),
-		     errhint("Pass the name of a table or view, such as 'scans'.")));
-	mmrd_pg_source_init(&r->source, PG_GETARG_OID(0), name_or_null(fcinfo, 2),
-	                    colour_only ? NULL : name_or_null(fcinfo, 3),
-	                    colour_only ? NULL : name_or_null(fcinfo, 4));
+	mmrd_pg_need_source(fcinfo, 0, "table or view");
+	mmrd_pg_source_init(&r->source, PG_GETARG_OID(0),
+	                    mmrd_pg_name_argument(fcinfo, 2),
+	                    colour_only ? NULL : mmrd_pg_name_argument(fcinfo, 3),
+	                    colour_only ? NULL : mmrd_pg_name_argument(fcinfo, 4));
 	r->model = PG_ARGISNULL(1) ? r->source.name : text_or_null(fcinfo, 1);
 	mmrd_pg_model_check_name(r->model);
 	r->filter = text_or_null(fcinfo, 5);
