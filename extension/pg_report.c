@@ -63,9 +63,9 @@ set_source(mmrd_pg_report *r, Oid source)
 	Relation rel = try_relation_open(source, AccessShareLock);
 
 	if (rel == NULL)
-		ereport(ERROR,
-		        (errcode(ERRCODE_UNDEFINED_TABLE),
-		         errmsg("relation with OID %u does not exist", source)));
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+		                errmsg("relation with OID %u does not exist", source),
+		                errhint("It may have been dropped meanwhile.")));
 	relation_close(rel, AccessShareLock);
 	r->source = source;
 	r->source_name = DatumGetCString(
@@ -95,7 +95,8 @@ not_null(FunctionCallInfo fcinfo, int number, const char *name)
 {
 	if (PG_ARGISNULL(number))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("the argument %s must not be null", name)));
+		                errmsg("the argument %s must not be null", name),
+		                errhint("Pass a value for it.")));
 }
 
 /* malloc's memory, which is gone with the context, as a text. */

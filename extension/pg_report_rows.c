@@ -3,7 +3,8 @@
  *	  The numbers of a report, from mmrd's tables.
  *
  * Everything that counts or sorts many rows is SQL; only the scores of a
- * model come out one by one, for their histogram.
+ * model come out one by one, for their histogram.  Longer than most files:
+ * a quarter of it is statements, which are read beside what runs them.
  */
 #include "postgres.h"
 

@@ -155,9 +155,7 @@ like($one->query(q{SELECT allocated_size FROM pg_shmem_allocations WHERE name LI
 	'listed in memory that was reserved');
 $watcher = MmrdSession->new($node);
 is($watcher->query(scores()), $scores, 'in another session, too');
-kill 'KILL', $watcher->{pid};
-$one->query('SELECT 1');
-ok($node->poll_query_until('postgres', 'SELECT true'), 'after a crash');
+ok($watcher->crash($node), 'after a crash');
 $one = MmrdSession->new($node);
 is(cached($one, 'count(*)'), '0', 'nothing is in memory');
 is($one->query($taken), '0|0', 'no thread is taken');

@@ -10,6 +10,7 @@ use strict;
 use warnings;
 use File::Temp;
 use IPC::Run;
+use PostgreSQL::Test::Utils ();
 use Time::HiRes qw(time sleep);
 
 sub new
@@ -109,6 +110,27 @@ sub resident
 	open my $status, '<', "/proc/$self->{pid}/status" or die $!;
 	my ($kb) = map { /^VmRSS:\s+(\d+)/ ? $1 : () } <$status>;
 	return $kb;
+}
+
+# Kill the backend, and wait until the server has noticed, ended all other
+# sessions and takes connections again; 1 if it did.
+sub crash
+{
+	my ($self, $node) = @_;
+	my $until = time + 180;
+	my $restarts = sub {
+		my @lines = PostgreSQL::Test::Utils::slurp_file($node->logfile) =~ /all server processes terminated; reinitializing/g;
+		return scalar @lines;
+	};
+	my $before = $restarts->();
+
+	kill 'KILL', $self->{pid};
+	while (time < $until)
+	{
+		return 1 if $restarts->() > $before && ($node->psql('postgres', 'SELECT 1'))[0] == 0;
+		sleep 0.05;
+	}
+	return 0;
 }
 
 # Wait until a query in another session gives the wanted answer.
