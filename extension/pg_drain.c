@@ -33,6 +33,8 @@
 #include "extension/pg_score.h"
 #include "extension/pg_settings.h"
 #include "extension/pg_threads.h"
+#include "extension/pg_timing.h"
+#include "model/base/clock.h"
 #include "storage/lwlock.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -201,11 +203,13 @@ static outcome
 score_scan(batch *b, const char *key, mmrd_pg_result *result)
 {
 	mmrd_pg_scan_row row;
+	const double begun = mmrd_clock_ms();
 
 	b->reads = true;
 	if (!mmrd_pg_scan_query_read(&b->query, key, &row))
 		return b->hides ? OUTCOME_HIDDEN : OUTCOME_GONE;
 	b->reads = false;
+	mmrd_pg_timing_add(MMRD_PG_PART_READ, mmrd_clock_ms() - begun);
 	if (row.bytes[0] == NULL)
 		return OUTCOME_EMPTY;
 	mmrd_pg_result_score(&b->versions, row.bytes, b->columns.n_modalities,

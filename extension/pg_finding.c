@@ -9,14 +9,28 @@
 #include "extension/pg_cache.h"
 #include "extension/pg_engine.h"
 #include "extension/pg_map.h"
+#include "extension/pg_timing.h"
+#include "model/base/clock.h"
 #include "model/score/calibration.h"
 #include "model/score/regions.h"
+
+static void
+count_time(const mmrd_pg_prepared *prepared, double run_ms, double map_ms)
+{
+	mmrd_pg_timing_scan();
+	mmrd_pg_timing_add(MMRD_PG_PART_DECODE, prepared->decode_ms);
+	mmrd_pg_timing_add(MMRD_PG_PART_RESIZE, prepared->resize_ms);
+	mmrd_pg_timing_add(MMRD_PG_PART_NETWORK, run_ms - map_ms);
+	mmrd_pg_timing_add(MMRD_PG_PART_MAP, map_ms);
+}
 
 mmrd_status
 mmrd_pg_scan_score(const mmrd_pg_version *version,
                    const struct varlena *const *bytes, mmrd_pg_scored *out,
                    mmrd_pg_prepared *prepared, mmrd_error *err)
 {
+	double begun;
+
 	out->version = version;
 	out->engine =
 	    mmrd_pg_cache_get(version, mmrd_pg_precision_now(&version->options));
@@ -24,7 +38,10 @@ mmrd_pg_scan_score(const mmrd_pg_version *version,
 	                                out->engine->input, prepared, err));
 	out->width = prepared->image[0].width;
 	out->height = prepared->image[0].height;
+	begun = mmrd_clock_ms();
 	MMRD_PG_CHECK(mmrd_pg_engine_run(out->engine, &out->score, err), err);
+	count_time(prepared, mmrd_clock_ms() - begun,
+	           mmrd_scorer_map_ms(out->engine->scorer));
 	return MMRD_OK;
 }
 
@@ -103,6 +120,9 @@ struct varlena *
 mmrd_pg_finding_map(const mmrd_pg_scored *scored)
 {
 	const mmrd_map_view view = view_of(scored);
+	const double begun = mmrd_clock_ms();
+	struct varlena *map = mmrd_pg_map_encode(&view);
 
-	return mmrd_pg_map_encode(&view);
+	mmrd_pg_timing_add(MMRD_PG_PART_ENCODE, mmrd_clock_ms() - begun);
+	return map;
 }

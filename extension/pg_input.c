@@ -11,6 +11,7 @@
 
 #include "extension/pg_settings.h"
 #include "loader/image/format.h"
+#include "model/base/clock.h"
 #include "model/base/threads.h"
 #include "model/net/config.h"
 
@@ -155,6 +156,7 @@ mmrd_pg_inputs_prepare(const mmrd_pg_options *options,
 	const int n = 1 + options->config.n_aux;
 	decoding files[MMRD_MAX_MODALITIES];
 	mmrd_status st = MMRD_OK;
+	double begun = mmrd_clock_ms();
 
 	memset(files, 0, sizeof(files));
 	memset(prepared, 0, sizeof(*prepared));
@@ -164,6 +166,8 @@ mmrd_pg_inputs_prepare(const mmrd_pg_options *options,
 		files[m].n_bytes = VARSIZE_ANY_EXHDR(bytes[m]);
 	}
 	decode_all(files, n);
+	prepared->decode_ms = mmrd_clock_ms() - begun;
+	begun = mmrd_clock_ms();
 	for (int m = 0; m < n; m++)
 		prepared->image[m] = files[m].image;
 
@@ -184,6 +188,7 @@ mmrd_pg_inputs_prepare(const mmrd_pg_options *options,
 		mmrd_raster_clear(&files[m].image);
 		prepared->image[m].data = NULL;
 	}
+	prepared->resize_ms = mmrd_clock_ms() - begun;
 	return st;
 }
 

@@ -22,6 +22,8 @@ typedef struct mmrd_pg_prepared
 	int failed; /* on failure: the modality; 0 rgb, 1 aux, 2 aux2 */
 	mmrd_raster image[MMRD_MAX_MODALITIES]; /* size and samples; no data */
 	mmrd_input_note note[MMRD_MAX_MODALITIES];
+	double decode_ms; /* of all modalities together */
+	double resize_ms;
 } mmrd_pg_prepared;
 
 /*

@@ -20,6 +20,8 @@
 #include "extension/pg_input.h"
 #include "extension/pg_settings.h"
 #include "extension/pg_threads.h"
+#include "extension/pg_timing.h"
+#include "model/base/clock.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -362,6 +364,7 @@ score_call(FunctionCallInfo fcinfo, mmrd_pg_scored *out)
 	const struct varlena *bytes[MMRD_MAX_MODALITIES];
 	mmrd_pg_prepared prepared;
 	mmrd_status st;
+	double begun;
 	int n;
 
 	if (PG_ARGISNULL(0))
@@ -374,8 +377,10 @@ score_call(FunctionCallInfo fcinfo, mmrd_pg_scored *out)
 	n = 1 + out->version->options.config.n_aux;
 
 	/* All of them before the threads start: detoasting may throw. */
+	begun = mmrd_clock_ms();
 	for (int m = 0; m < n; m++)
 		bytes[m] = PG_GETARG_VARLENA_PP(argument[m]);
+	mmrd_pg_timing_add(MMRD_PG_PART_READ, mmrd_clock_ms() - begun);
 	st = mmrd_pg_scan_score(out->version, bytes, out, &prepared, &err);
 	for (int m = 0; m < n; m++)
 		PG_FREE_IF_COPY((void *) bytes[m], argument[m]);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "model/base/arena.h"
+#include "model/base/clock.h"
 #include "model/kernel/blur.h"
 #include "model/kernel/cosine_map.h"
 #include "model/kernel/gemm.h"
@@ -40,6 +41,7 @@ struct mmrd_scorer
 	float *raw;                                     /* (S, S) */
 	float *blur;                                    /* scratch, (S, S) */
 	mmrd_scratch work;                              /* the kernels' */
+	double map_ms;                                  /* of the last run */
 };
 
 /* Offsets of everything in the arena; the same walk plans and assigns. */
@@ -337,6 +339,7 @@ mmrd_scorer_run(mmrd_scorer *s, const void *packed, const float *const *inputs,
 	const mmrd_network *net = s->net;
 	const float *block = packed;
 	const size_t S = (size_t) net->config.input_size;
+	double begun;
 	float *in;
 
 	if (memcmp(mmrd_packed_config(packed), &net->config,
@@ -355,12 +358,20 @@ mmrd_scorer_run(mmrd_scorer *s, const void *packed, const float *const *inputs,
 	MMRD_TRY(make_priors(s, block, err));
 	MMRD_TRY(mmrd_pass_run(&s->student, s->layout.student, block, 1, &s->stop,
 	                       err));
+	begun = mmrd_clock_ms();
 	make_map(s, map);
+	s->map_ms = mmrd_clock_ms() - begun;
 
 	*score = map[0];
 	for (size_t i = 1; i < S * S; i++)
 		*score = map[i] > *score ? map[i] : *score;
 	return MMRD_OK;
+}
+
+double
+mmrd_scorer_map_ms(const mmrd_scorer *s)
+{
+	return s->map_ms;
 }
 
 void

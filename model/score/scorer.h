@@ -61,6 +61,10 @@ typedef struct mmrd_scorer_view
 	const float *raw_map; /* (S, S), before the blur */
 } mmrd_scorer_view;
 
+/* How much of the last run's time its map took, from the cosines to the blur.
+ */
+double mmrd_scorer_map_ms(const mmrd_scorer *scorer);
+
 void mmrd_scorer_look(const mmrd_scorer *scorer, mmrd_scorer_view *view);
 
 #endif /* MMRD_SCORER_H */

@@ -119,6 +119,7 @@ main(int argc, char **argv)
 	float *map;
 	float *packed;
 	float score;
+	double sum = 0;
 
 	if (runs < 1 || runs > 100 ||
 	    (argc > 1 && !mmrd_arch_parse(argv[1], &arch)))
@@ -162,17 +163,21 @@ main(int argc, char **argv)
 		    MMRD_OK)
 			fail(&err);
 		if (k >= 0)
+		{
 			times[k] = now_ms() - t;
+			sum += times[k];
+		}
 	}
 	qsort(times, (size_t) runs, sizeof(times[0]), by_value);
-	printf(
-	    "%s, %s, %s, %d threads: score %.2f ms (min %.2f, max %.2f, %d runs), "
-	    "model %.0f MB, working memory %.0f MB\n",
-	    mmrd_arch_name(arch),
-	    config.precision == MMRD_BFLOAT16 ? "bfloat16" : "float32",
-	    mmrd_isa_get()->name, mmrd_threads(), times[runs / 2], times[0],
-	    times[runs - 1], runs, (double) mmrd_packed_bytes(&config) / 1e6,
-	    (double) mmrd_scorer_bytes(&config) / 1e6);
+	printf("%s, %s, %s, %d threads: score %.2f ms (min %.2f, max %.2f, "
+	       "mean %.2f, %d runs), "
+	       "model %.0f MB, working memory %.0f MB\n",
+	       mmrd_arch_name(arch),
+	       config.precision == MMRD_BFLOAT16 ? "bfloat16" : "float32",
+	       mmrd_isa_get()->name, mmrd_threads(), times[runs / 2], times[0],
+	       times[runs - 1], sum / runs, runs,
+	       (double) mmrd_packed_bytes(&config) / 1e6,
+	       (double) mmrd_scorer_bytes(&config) / 1e6);
 	if (argc > 5)
 	{
 		layers("teacher", &net->teacher, 1 + config.n_aux, runs);
