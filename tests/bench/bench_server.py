@@ -2,10 +2,10 @@
 tests/bench/bench_server.py
     A server of our own with scans and a model, for what is timed in SQL.
 
-    server = Server("resnet18", n_scans=40, settings=["fsync=on"])
+    server = Server("resnet18", n_scans=40, settings=["fsync=on"], keep=False)
     session = server.connect()
     session.run("SELECT count(*) FROM scans")   # "40"
-    server.remove()
+    server.end()      # it is removed, or kept for the next who asks for it
 
 The table scans has generated pictures of 512 x 512 pixels (bench_make), and
 the model of the same name is trained for an epoch on four of them: what it
@@ -60,11 +60,26 @@ def tool(*arguments, **options):
                           **options).stdout
 
 
+def scans_file(n):
+    """Made once: it takes half a second a scan."""
+    path = f"build/bench/scans_{n}.copy"
+    if not os.path.exists(path):
+        with open(path + ".part", "wb") as file:
+            subprocess.run(["build/bench/bench_make", "scans", str(n)],
+                           check=True, stdout=file)
+        os.rename(path + ".part", path)
+    return path
+
+
 class Server:
     def __init__(self, arch, n_scans, settings=(), threads=2,
-                 precision="float32"):
-        tool("scripts/cluster", "start", FOLDER, "shared_buffers=512MB",
-             "max_wal_size=4GB", "autovacuum=off", *settings)
+                 precision="float32", keep=False):
+        self.keep = keep
+        self.what = f"{arch} {n_scans} {precision} {list(settings)}"
+        there = os.path.exists(f"{FOLDER}/data/postmaster.pid")
+        if not there:
+            tool("scripts/cluster", "start", FOLDER, "shared_buffers=512MB",
+                 "max_wal_size=4GB", "autovacuum=off", *settings)
         self.environment = dict(os.environ)
         for line in tool("scripts/cluster", "env", FOLDER,
                          text=True).splitlines():
@@ -75,13 +90,24 @@ class Server:
         self.environment["PGOPTIONS"] = (
             f"-c client_min_messages=warning -c mmrd.threads={threads}")
         try:
-            self.fill(arch, n_scans, precision)
+            if there:
+                self.check()
+            else:
+                self.fill(arch, n_scans, precision)
         except BaseException:
             self.remove()
             raise
 
     def connect(self):
         return Session(self.environment)
+
+    def check(self):
+        session = self.connect()
+        found = session.run("SELECT what FROM about")
+        session.close()
+        if found != self.what:
+            raise SystemExit(f"the server that was kept is for {found}, not "
+                             f"for {self.what}: it is removed, run it again")
 
     def fill(self, arch, n_scans, precision):
         session = self.connect()
@@ -90,9 +116,9 @@ class Server:
                     "CREATE TABLE scans (id integer, rgb bytea, aux bytea);"
                     "ALTER TABLE scans ALTER rgb SET STORAGE external,"
                     "    ALTER aux SET STORAGE external")
-        rows = tool("build/bench/bench_make", "scans", str(n_scans))
-        subprocess.run(["psql", "-X", "-q", "-c", "COPY scans FROM STDIN"],
-                       env=self.environment, input=rows, check=True)
+        with open(scans_file(n_scans), "rb") as rows:
+            subprocess.run(["psql", "-X", "-q", "-c", "COPY scans FROM STDIN"],
+                           env=self.environment, stdin=rows, check=True)
         teacher = TEACHERS.get(arch, arch)
         if teacher == arch:
             path = f"build/bench/{arch}.safetensors"
@@ -104,7 +130,12 @@ class Server:
         session.run("SELECT mmrd_train('scans', filter => 'id < 4', "
                     "validation => 'id BETWEEN 4 AND 7', options => "
                     f"'{OPTIONS % (teacher, precision)}')")
+        session.run("CREATE TABLE about AS SELECT $$%s$$ AS what" % self.what)
         session.close()
+
+    def end(self):
+        if not self.keep:
+            self.remove()
 
     def remove(self):
         tool("scripts/cluster", "remove", FOLDER)

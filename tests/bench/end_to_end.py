@@ -3,7 +3,10 @@ tests/bench/end_to_end.py
     A scan in SQL against the network alone, by turns in one run.
 
     end_to_end.py [--arch resnet18] [--threads 2] [--runs 5] [--scans 40]
-                  [--precision float32]
+                  [--precision float32] [--keep]
+
+--keep leaves the server running for the next call with the same scans and
+model; remove it with scripts/cluster remove build/bench/server.
 
 In each turn: the core's program bench_score, which has its input ready in
 memory; SELECT mmrd_score(rgb, aux) over all scans of a table; then the same
@@ -68,7 +71,8 @@ def one_turn(session, args):
     turn[DRAIN] = timed(session, "CALL mmrd_drain()", n)
     queue_again(session)
     turn[PENDING] = timed(session, "SELECT mmrd_score_pending()", n)
-    found = session.run("SELECT count(score) FROM mmrd.results")
+    found = session.run("SELECT count(score) FROM mmrd.results "
+                        "WHERE source = 'queued'::regclass")
     if found != str(n):
         raise SystemExit(f"{found} results instead of {n}")
     return turn
@@ -106,22 +110,23 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--scans", type=int, default=40)
     parser.add_argument("--precision", default="float32")
+    parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
     if args.scans < 8:
         parser.error("at least 8 scans: some are trained on")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the server
 
     server = Server(args.arch, args.scans, ["fsync=on"], args.threads,
-                    args.precision)
+                    args.precision, args.keep)
     try:
         session = server.connect()
-        session.run("CREATE TABLE queued (LIKE scans INCLUDING STORAGE, "
+        session.run("DROP TABLE IF EXISTS queued; CREATE TABLE queued (LIKE scans INCLUDING STORAGE, "
                     "PRIMARY KEY (id)); SELECT mmrd_attach('queued', 'id', "
                     "model => 'scans')")
         turns = [one_turn(session, args) for _ in range(args.runs + 1)][1:]
         session.close()
     finally:
-        server.remove()
+        server.end()
     show(turns, f"{args.arch}, {args.precision}, {args.threads} threads, "
                 f"{args.scans} scans of 512 x 512, {args.runs} turns")
     os.makedirs("build/bench/results", exist_ok=True)
