@@ -6,7 +6,9 @@
  *
  * Weights are the built-in teacher's and a student's initial values: what they
  * are does not matter for time.  The table's GFLOP/s count a convolution as
- * the direct way would, whatever method is used.
+ * the direct way would, whatever method is used, so that one which leaves
+ * multiplications out can have more than the processor's peak, of which each
+ * has the share in the last column (peak.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +19,7 @@
 #include "model/kernel/isa.h"
 #include "model/mmrd.h"
 #include "model/net/forward.h"
+#include "tests/bench/peak.h"
 
 static double
 now_ms(void)
@@ -52,9 +55,10 @@ aligned(size_t n_floats)
 	return p;
 }
 
-/* Every convolution of a program, alone, the fastest of `runs`. */
+/* Every convolution of a program, alone, the fastest of `runs`; adds up. */
 static void
-layers(const char *what, const mmrd_program *p, int N, int runs)
+layers(const char *what, const mmrd_program *p, int N, int runs, double peak,
+       double *gmacs, double *ms)
 {
 	for (int i = 0; i < p->n_units; i++)
 	{
@@ -90,9 +94,12 @@ layers(const char *what, const mmrd_program *p, int N, int runs)
 		gmac = (double) s.N * s.K * s.K * s.C * s.O *
 		       (s.transposed ? s.H * s.W : s.OH * s.OW) * 1e-9;
 		printf("%-8s %3dx%-3d %4d -> %4d %dx%d/%d %-13s %7.3f GMAC %8.3f ms "
-		       "%7.1f GFLOP/s\n",
+		       "%7.1f GFLOP/s %4.0f %%\n",
 		       what, s.OH, s.OW, s.C, s.O, s.K, s.K, s.stride,
-		       mmrd_conv_method_name(&s), gmac, best, 2 * gmac / best * 1e3);
+		       mmrd_conv_method_name(&s), gmac, best, 2 * gmac / best * 1e3,
+		       peak > 0 ? 200 * gmac / best * 1e3 / peak : 0);
+		*gmacs += gmac;
+		*ms += best;
 		free(x);
 		free(y);
 		free(w);
@@ -120,6 +127,8 @@ main(int argc, char **argv)
 	float *packed;
 	float score;
 	double sum = 0;
+	double gmacs = 0;
+	double ms = 0;
 
 	if (runs < 1 || runs > 100 ||
 	    (argc > 1 && !mmrd_arch_parse(argv[1], &arch)))
@@ -180,8 +189,17 @@ main(int argc, char **argv)
 	       (double) mmrd_scorer_bytes(&config) / 1e6);
 	if (argc > 5)
 	{
-		layers("teacher", &net->teacher, 1 + config.n_aux, runs);
-		layers("student", &net->student, 1, runs);
+		const double peak = peak_gflops(config.precision == MMRD_BFLOAT16);
+
+		printf("peak: %.0f GFLOP/s, of which each has, counted as direct:\n",
+		       peak);
+		layers("teacher", &net->teacher, 1 + config.n_aux, runs, peak, &gmacs,
+		       &ms);
+		layers("student", &net->student, 1, runs, peak, &gmacs, &ms);
+		printf("all of them %.2f GMAC %.2f ms, %.0f %%; the whole score "
+		       "%.0f %%\n",
+		       gmacs, ms, 200 * gmacs / ms * 1e3 / peak,
+		       200 * gmacs / times[runs / 2] * 1e3 / peak);
 	}
 	return 0;
 }

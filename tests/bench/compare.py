@@ -4,6 +4,7 @@ tests/bench/compare.py
     what else the machine does meets all of them alike.
 
     compare.py DIR [--threads 2] [--runs 7] [--modes score,train]
+               [--batch 16]
 
 Prints, for scoring and for a training step, each one's median, minimum and
 maximum, and the ratio of mmrd to it: the median of the ratios of the turns.
@@ -49,7 +50,8 @@ class Peer:
 
 def start(args):
     threads = str(args.threads)
-    peers = [Peer("mmrd", ["build/bench/bench_case", args.folder, threads])]
+    peers = [Peer("mmrd", ["build/bench/bench_case", args.folder, threads,
+                           str(args.batch)])]
     if not peers[0].ready:
         sys.exit("mmrd did not start")
     modes = ["eager", "frozen"] * ("score" in args.modes)
@@ -57,6 +59,7 @@ def start(args):
     peers.append(Peer("torch", [sys.executable,
                                 os.path.join(HERE, "torch_peer.py"),
                                 args.folder, "--threads", threads, "--serve",
+                                "--batch", str(args.batch),
                                 "--modes", ",".join(modes)]))
     if os.path.exists(os.path.join(args.folder, "model.onnx")):
         peers.append(Peer("onnx", ["node", os.path.join(HERE, "onnx_peer.mjs"),
@@ -97,6 +100,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--modes", default="score,train")
+    parser.add_argument("--batch", type=int, default=16)
     args = parser.parse_args()
     args.modes = args.modes.split(",")
 
@@ -107,7 +111,8 @@ def main():
           f"{about['work_mb']} MB, map within {about['map_error']:.1e}; "
           f"bfloat16: {about['bfloat16_model_mb']} MB, map within "
           f"{about['bfloat16_map_error']:.1e}")
-    results = {"about": [p.about for p in peers], "threads": args.threads}
+    results = {"about": [p.about for p in peers], "threads": args.threads,
+               "arch": about["arch"], "batch": args.batch}
     for mode in args.modes:
         pairs = []
         for peer in peers:
@@ -117,7 +122,8 @@ def main():
                         m != "bfloat16") else f"{peer.name} {m}"
                     pairs.append((label, peer, m))
         taken = take_turns(pairs, args.runs)
-        show(f"{about['arch']}, {args.threads} threads, {mode}", taken)
+        what = mode if mode == "score" else f"training step of {args.batch}"
+        show(f"{about['arch']}, {args.threads} threads, {what}", taken)
         results[mode] = taken
     for peer in peers:
         peer.end()
