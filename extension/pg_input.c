@@ -76,6 +76,44 @@ as_guessed(int32_t kind)
 	           : (mmrd_input_kind) kind;
 }
 
+static const char *
+sample_name(mmrd_sample sample)
+{
+	switch (sample)
+	{
+		case MMRD_SAMPLE_U8:
+			return "8-bit integers";
+		case MMRD_SAMPLE_U16:
+			return "16-bit integers";
+		case MMRD_SAMPLE_F32:
+			break;
+	}
+	return "floats";
+}
+
+/* Numbers that are stored in another way are of another unit, most likely. */
+static mmrd_status
+check_sample(const mmrd_pg_options *options, int m, int32_t kind,
+             const mmrd_raster *image, mmrd_error *err)
+{
+	mmrd_sample wanted;
+
+	if (m == 0 || kind != MMRD_INPUT_DEPTH ||
+	    options->aux_sample[m - 1] == MMRD_PG_SAMPLE_ANY)
+		return MMRD_OK;
+	wanted = (mmrd_sample) (options->aux_sample[m - 1] - MMRD_PG_SAMPLE_FIRST);
+	if (image->sample == wanted)
+		return MMRD_OK;
+	mmrd_fail(err, MMRD_UNSUPPORTED,
+	          "the model takes depth in %s here, and this file has %s",
+	          sample_name(wanted), sample_name(image->sample));
+	mmrd_detail(err, "One range of depth serves all scans, so they must be "
+	                 "in one unit.");
+	return mmrd_hint(err, "Store all of them the same way, or train with "
+	                      "aux_range \"scan\", which scales each scan by "
+	                      "its own values.");
+}
+
 static mmrd_status
 check_kind(const mmrd_pg_options *options, int m, int32_t wanted,
            const mmrd_raster *image, mmrd_error *err)
@@ -117,6 +155,7 @@ prepare_one(const mmrd_pg_options *options, int m, const mmrd_raster *image,
 	const mmrd_input_spec spec = spec_of(options, m);
 
 	MMRD_TRY(check_kind(options, m, spec.kind, image, err));
+	MMRD_TRY(check_sample(options, m, spec.kind, image, err));
 	return mmrd_input_prepare(image, &spec, options->config.input_size, out,
 	                          note, err);
 }
@@ -220,12 +259,13 @@ mmrd_pg_input_measure(const mmrd_pg_options *options, int m,
 
 mmrd_status
 mmrd_pg_input_guess(const struct varlena *bytes, mmrd_input_kind *kind,
-                    mmrd_error *err)
+                    mmrd_sample *sample, mmrd_error *err)
 {
 	mmrd_raster image;
 
 	MMRD_TRY(decode_one(bytes, &image, err));
 	*kind = mmrd_input_kind_guess(&image);
+	*sample = image.sample;
 	mmrd_raster_clear(&image);
 	return MMRD_OK;
 }

@@ -36,7 +36,8 @@ typedef struct mmrd_pg_prepared
  *
  * Throws nothing.  Failures are those of the decoders and of model/input/;
  * MMRD_UNSUPPORTED for a scan of another kind where the option aux_strict is
- * set; MMRD_INVALID_ARGUMENT for a roi when the modalities differ in size.
+ * set, or of other samples where aux_sample is; MMRD_INVALID_ARGUMENT for a
+ * roi when the modalities differ in size.
  */
 extern mmrd_status mmrd_pg_inputs_prepare(const mmrd_pg_options *options,
                                           const struct varlena *const *bytes,
@@ -54,10 +55,12 @@ extern mmrd_status mmrd_pg_input_measure(const mmrd_pg_options *options, int m,
                                          mmrd_error *err);
 
 /*
- * What "auto" means for modality m (1 or more) of this scan.  Throws nothing.
+ * What "auto" means for modality m (1 or more) of this scan, and its samples.
+ * Throws nothing.
  */
 extern mmrd_status mmrd_pg_input_guess(const struct varlena *bytes,
-                                       mmrd_input_kind *kind, mmrd_error *err);
+                                       mmrd_input_kind *kind,
+                                       mmrd_sample *sample, mmrd_error *err);
 
 /* Scans of a statement, by modality, in which no table was found. */
 typedef struct mmrd_pg_tables

@@ -1,6 +1,7 @@
 /*
  * extension/pg_input_resolve.c
- *	  What aux_kind => auto and aux_range => train come to.
+ *	  What aux_kind => auto and aux_range => train come to, and which samples
+ *	  depth then has.
  *
  * One range for all scans takes a pass of its own: no scan can be prepared
  * before the last one has been seen.
@@ -11,6 +12,23 @@
 
 #include "extension/pg_input.h"
 
+/*
+ * Does a number mean the same in all scans?  Then those in 16 bits and those
+ * in floats, which hardly have the same unit, must not be mixed.
+ */
+static bool
+has_unit(const mmrd_pg_options *options, int i)
+{
+	return options->aux_range == MMRD_PG_RANGE_TRAIN ||
+	       options->aux_limits[i].given;
+}
+
+static bool
+is_depth(const mmrd_pg_options *options, int i)
+{
+	return options->aux_kind[i] == MMRD_PG_KIND_FIRST + MMRD_INPUT_DEPTH;
+}
+
 void
 mmrd_pg_resolve_kinds(mmrd_pg_options *options, const mmrd_pg_source *source,
                       const mmrd_pg_scan *scan)
@@ -19,14 +37,25 @@ mmrd_pg_resolve_kinds(mmrd_pg_options *options, const mmrd_pg_source *source,
 
 	for (int i = 0; i < options->config.n_aux; i++)
 	{
+		const bool is_auto = options->aux_kind[i] == MMRD_PG_KIND_AUTO;
+		const bool wants_sample = (is_auto || is_depth(options, i)) &&
+		                          has_unit(options, i) &&
+		                          options->aux_sample[i] == MMRD_PG_SAMPLE_ANY;
 		mmrd_input_kind kind;
+		mmrd_sample sample;
 
-		if (options->aux_kind[i] != MMRD_PG_KIND_AUTO)
+		if (!is_auto && !wants_sample)
 			continue;
-		if (mmrd_pg_input_guess(scan->modality[1 + i], &kind, &err) != MMRD_OK)
+		if (mmrd_pg_input_guess(scan->modality[1 + i], &kind, &sample, &err) !=
+		    MMRD_OK)
 			mmrd_pg_scan_throw(source, scan, 1 + i, &err);
-		options->aux_kind[i] = MMRD_PG_KIND_FIRST + (int) kind;
-		options->aux_strict[i] = 1;
+		if (is_auto)
+		{
+			options->aux_kind[i] = MMRD_PG_KIND_FIRST + (int) kind;
+			options->aux_strict[i] = 1;
+		}
+		if (wants_sample && is_depth(options, i))
+			options->aux_sample[i] = MMRD_PG_SAMPLE_FIRST + (int) sample;
 	}
 }
 

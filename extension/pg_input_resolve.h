@@ -11,7 +11,8 @@
 
 /*
  * Replace each kind "auto" by that of this scan, the first of a training, and
- * have every later scan checked for it (aux_strict).
+ * have every later scan checked for it (aux_strict).  The same for the samples
+ * of depth (aux_sample), where one range of depth serves all scans.
  */
 extern void mmrd_pg_resolve_kinds(mmrd_pg_options *options,
                                   const mmrd_pg_source *source,

@@ -56,6 +56,9 @@ static const char *const fusion_names[] = {"modulated", "modulated_aux", "add",
 /* In the order of mmrd_input_kind. */
 static const char *const aux_kind_names[] = {
     "auto", "image", "depth", "xyz", "height", "normals_from_xyz", NULL};
+/* In the order of mmrd_sample. */
+static const char *const aux_sample_names[] = {"any", "uint8", "uint16",
+                                               "float32", NULL};
 static const char *const aux_range_names[] = {"scan", "train", NULL};
 /* In the order of the mask: MMRD_ADAPT_RGB is 1, MMRD_ADAPT_AUX is 2. */
 static const char *const adapt_names[] = {"none", "rgb", "aux", "all", NULL};
@@ -80,6 +83,8 @@ static const option options_table[] = {
     {"aux2_kind", KIND_ENUM, AT(aux_kind[1]), 0, 0, 0, aux_kind_names},
     {"aux_strict", KIND_BOOL, AT(aux_strict[0]), 0, 0, 0, NULL},
     {"aux2_strict", KIND_BOOL, AT(aux_strict[1]), 0, 0, 0, NULL},
+    {"aux_sample", KIND_ENUM, AT(aux_sample[0]), 0, 0, 0, aux_sample_names},
+    {"aux2_sample", KIND_ENUM, AT(aux_sample[1]), 0, 0, 0, aux_sample_names},
     {"aux_range", KIND_ENUM, AT(aux_range), 0, 0, 0, aux_range_names},
     {"aux_limits", KIND_LIMITS, AT(aux_limits[0]), -FLT_MAX, FLT_MAX, 2, NULL},
     {"aux2_limits", KIND_LIMITS, AT(aux_limits[1]), -FLT_MAX, FLT_MAX, 2,

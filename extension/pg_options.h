@@ -36,6 +36,13 @@ enum
 	MMRD_PG_KIND_FIRST = 1 /* mmrd_input_kind 0; the others follow */
 };
 
+/* How the numbers of a depth map are stored, as far as that matters. */
+enum
+{
+	MMRD_PG_SAMPLE_ANY = 0,
+	MMRD_PG_SAMPLE_FIRST = 1 /* mmrd_sample 0; the others follow */
+};
+
 typedef enum mmrd_pg_range
 {
 	MMRD_PG_RANGE_SCAN, /* of each scan its own */
@@ -64,6 +71,8 @@ typedef struct mmrd_pg_options
 	int aux_kind[MMRD_MAX_AUX]; /* MMRD_PG_KIND_FIRST + mmrd_input_kind */
 	/* Refuse scans that auto would take as another kind; 0 or 1. */
 	int32 aux_strict[MMRD_MAX_AUX];
+	/* Refuse depth of other samples: MMRD_PG_SAMPLE_FIRST + mmrd_sample. */
+	int aux_sample[MMRD_MAX_AUX];
 	int aux_range; /* mmrd_pg_range */
 	mmrd_pg_limits aux_limits[MMRD_MAX_AUX];
 	double threshold_fpr;

@@ -336,3 +336,14 @@ CREATE FUNCTION mmrd_report(source regclass, model text DEFAULT NULL,
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000;
 COMMENT ON FUNCTION mmrd_report(regclass, text, interval, text) IS
 	'what was found in the scans of a table lately, as one HTML page with charts and the worst scans; for who may see the results';
+
+-- Where the time goes
+
+CREATE FUNCTION mmrd_timing(OUT scans bigint, OUT read_ms float8,
+							OUT decode_ms float8, OUT resize_ms float8,
+							OUT network_ms float8, OUT map_ms float8,
+							OUT encode_ms float8)
+	AS 'MODULE_PATHNAME', 'mmrd_timing'
+	LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION mmrd_timing() IS
+	'scans that this session has scored, and the milliseconds that each step took for all of them';

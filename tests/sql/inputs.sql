@@ -221,6 +221,24 @@ SELECT model FROM mmrd_train('scans', 'given', aux => 'points', aux2 => 'points'
 		|| jsonb_build_object('aux_limits', limits, 'aux2_limits', limits2) FROM newest));
 SELECT count(*) AS scans, bool_and(mmrd_score(rgb, points, 'train_xyz', points)
 	= mmrd_score(rgb, points, 'given', points)) AS same FROM scans;
+-- Then integers and floats, metres most likely, do not go together.
+CREATE TABLE units AS SELECT id, rgb, CASE WHEN id < 4 THEN depth ELSE metres END AS aux,
+	points, bad FROM scans;
+SELECT refused($$SELECT mmrd_train('units', filter => 'not bad', options => quick('{"aux_range": "train"}'))$$);
+SELECT refused($$SELECT mmrd_train('units', filter => 'not bad', options => quick('{"aux_limits": [0, 2]}'))$$);
+SELECT refused($$SELECT mmrd_train('units', aux => 'points', aux2 => 'aux', filter => 'not bad',
+	options => quick('{"aux_range": "train", "aux2_kind": "depth"}'))$$);
+SELECT refused($$SELECT mmrd_train('units', filter => 'id < 4', validation => 'id BETWEEN 4 AND 6',
+	options => quick('{"aux_range": "train"}'))$$);
+SELECT refused($$SELECT mmrd_train('units', filter => 'id < 4', options => quick('{"aux_sample": "float32"}'))$$);
+SELECT refused($$SELECT mmrd_score(rgb, metres, 'train') FROM scans WHERE id = 1$$);
+SELECT refused($$SELECT mmrd_evaluate('scans', 'train', aux => 'metres', label => 'bad')$$);
+SELECT m.name, v.options ->> 'aux_sample' AS sample, v.options ->> 'aux2_sample' AS sample2
+FROM mmrd.versions v JOIN mmrd.models m ON m.id = v.model
+WHERE m.name IN ('train', 'depth') ORDER BY m.name;
+-- With a range of its own, each scan has its own unit.
+SELECT model FROM mmrd_train('units', 'units', filter => 'not bad', options => quick());
+SELECT count(mmrd_score(rgb, aux, 'units')) FROM units;
 -- Scans without depth are no training set.
 CREATE TABLE blank AS SELECT rgb, png16(decode(repeat('0000', 4096), 'hex'), 64) AS aux FROM scans;
 SELECT refused($$SELECT mmrd_train('blank', options => '{"input_size": 64, "aux_range": "train"}')$$);
@@ -275,6 +293,6 @@ SELECT version, deployed FROM mmrd_train('scans', 'both', aux => 'points', aux2 
 	options => quick('{"label": "bad"}'));
 SELECT * FROM newest;
 
-DROP TABLE scans, mixed, blank, one, two, file;
+DROP TABLE scans, mixed, units, blank, one, two, file;
 DROP VIEW newest;
 DROP FUNCTION tiff_entry, tiff, png_chunk, png16, points, depth, metres, picture, surface, refused, quick;

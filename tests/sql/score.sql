@@ -168,6 +168,26 @@ SELECT model, version, precision, bytes > 1000000 AS large, users, shared, state
 	FROM mmrd.cache WHERE database = current_database() ORDER BY model, version;
 SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'mmrd model';
 
+-- Where the time went: of what this session scored, and was whole.
+CREATE TABLE before AS SELECT *, clock_timestamp() AS at FROM mmrd_timing();
+SELECT count(mmrd_score(rgb, aux)) FROM scans;
+CREATE TABLE scored AS SELECT *, clock_timestamp() AS at FROM mmrd_timing();
+SET mmrd.on_bad_image = 'null';
+SELECT count(mmrd_score(substr(rgb, 1, 900), aux)) FROM scans;
+RESET mmrd.on_bad_image;
+SELECT count(i.map) FROM scans, LATERAL mmrd_inspect(rgb, aux) i;
+CREATE TABLE inspected AS SELECT *, clock_timestamp() AS at FROM mmrd_timing();
+CREATE FUNCTION spent(a timestamptz, b timestamptz) RETURNS float8 LANGUAGE sql AS
+	'SELECT 1000 * extract(epoch FROM b - a)::float8';
+SELECT s.scans - b.scans AS scans, s.read_ms > b.read_ms AS read, s.decode_ms > b.decode_ms AS decode,
+	s.resize_ms > b.resize_ms AS resize, s.network_ms > b.network_ms AS network, s.map_ms > b.map_ms AS map,
+	s.encode_ms = b.encode_ms AS none_encoded,
+	s.read_ms + s.decode_ms + s.resize_ms + s.network_ms + s.map_ms
+		- b.read_ms - b.decode_ms - b.resize_ms - b.network_ms - b.map_ms
+		BETWEEN 1 AND spent(b.at, s.at) AS within
+FROM before b, scored s;
+SELECT i.scans - s.scans AS scans, i.encode_ms > s.encode_ms AS encode FROM scored s, inspected i;
+
 -- Parallel workers compute the same.
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
@@ -186,5 +206,5 @@ SELECT count(mmrd_score(substr(rgb, 1, 20), aux)) FROM scans;
 RESET mmrd.on_bad_image;
 SELECT count(*) FROM seen WHERE mmrd_map_send(map) = decode(map::text, 'hex');
 
-DROP FUNCTION refused, kept;
-DROP TABLE scans, first, seen, parallel;
+DROP FUNCTION refused, kept, spent;
+DROP TABLE scans, first, seen, parallel, before, scored, inspected;
