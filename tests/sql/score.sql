@@ -168,6 +168,34 @@ SELECT model, version, precision, bytes > 1000000 AS large, users, shared, state
 	FROM mmrd.cache WHERE database = current_database() ORDER BY model, version;
 SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'mmrd model';
 
+-- bfloat16: other numbers, the same within 1 %, for any number of threads.
+CREATE TABLE single AS SELECT id, score, map FROM scans, LATERAL mmrd_inspect(rgb, aux) i;
+SET mmrd.precision = 'bfloat16';
+CREATE TABLE half AS SELECT id, mmrd_score(rgb, aux) AS score FROM scans;
+SELECT count(*) AS scans, bool_or(h.score <> s.score) AS others,
+	max(abs(h.score - s.score) / s.score) < 0.01 AS near
+FROM half h JOIN single s USING (id);
+SELECT max(abs(x - y)) / max(x) < 0.01 AS maps_near, max(abs(x - y)) > 0 AS others
+FROM scans JOIN single s USING (id), LATERAL mmrd_inspect(rgb, aux) i,
+	unnest(s.map::real[], i.map::real[]) m (x, y);
+SET mmrd.threads = 3;
+SELECT count(*) FROM scans JOIN half USING (id) WHERE score = mmrd_score(rgb, aux);
+SET mmrd.threads = 1;
+SELECT precision, count(*) FROM mmrd.cache WHERE database = current_database()
+	AND model = 'scans' AND version = (SELECT version FROM mmrd_inspect(
+		(SELECT rgb FROM scans WHERE id = 1), (SELECT aux FROM scans WHERE id = 1)))
+GROUP BY 1 ORDER BY 1;
+RESET mmrd.precision;
+SELECT count(*) FROM scans JOIN single USING (id) WHERE score = mmrd_score(rgb, aux);
+-- A model of that precision is scored so, whatever the setting is.
+SELECT version FROM mmrd_train('scans', 'half', filter => 'not anomalous',
+	options => :'options'::jsonb || '{"precision": "bfloat16"}');
+CREATE TABLE own AS SELECT id, mmrd_score(rgb, aux, 'half') AS score FROM scans;
+SET mmrd.precision = 'bfloat16';
+SELECT count(*) FROM scans JOIN own USING (id) WHERE score = mmrd_score(rgb, aux, 'half');
+RESET mmrd.precision;
+SELECT mmrd_drop_model('half');
+
 -- Where the time went: of what this session scored, and was whole.
 CREATE TABLE before AS SELECT *, clock_timestamp() AS at FROM mmrd_timing();
 SELECT count(mmrd_score(rgb, aux)) FROM scans;
@@ -207,4 +235,4 @@ RESET mmrd.on_bad_image;
 SELECT count(*) FROM seen WHERE mmrd_map_send(map) = decode(map::text, 'hex');
 
 DROP FUNCTION refused, kept, spent;
-DROP TABLE scans, first, seen, parallel, before, scored, inspected;
+DROP TABLE scans, first, seen, single, half, own, parallel, before, scored, inspected;
