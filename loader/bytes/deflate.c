@@ -74,23 +74,21 @@ mmrd_inflate(mmrd_deflate_form form, const uint8_t *in, size_t in_bytes,
 struct mmrd_inflater
 {
 	z_stream z;
-	mmrd_next_piece next;
-	void *context;
-	size_t in_left; /* of the piece, beyond what zlib was given */
+	size_t in_left; /* beyond what zlib was given */
 	bool ended;
 	bool failed;
 };
 
 mmrd_inflater *
-mmrd_inflater_create(mmrd_deflate_form form, mmrd_next_piece next,
-                     void *context)
+mmrd_inflater_create(mmrd_deflate_form form, const uint8_t *in,
+                     size_t in_bytes)
 {
 	mmrd_inflater *i = calloc(1, sizeof(*i));
 
 	if (i == NULL)
 		return NULL;
-	i->next = next;
-	i->context = context;
+	i->z.next_in = (Bytef *) (uintptr_t) in;
+	i->in_left = in_bytes;
 	if (inflateInit2(&i->z, form == MMRD_DEFLATE_RAW ? -MAX_WBITS
 	                                                 : MAX_WBITS) != Z_OK)
 	{
@@ -109,26 +107,6 @@ mmrd_inflater_free(mmrd_inflater *i)
 	free(i);
 }
 
-/* False: there is no more. */
-static bool
-refill(mmrd_inflater *i)
-{
-	while (i->z.avail_in == 0)
-	{
-		if (i->in_left == 0)
-		{
-			const uint8_t *piece;
-
-			if (!i->next(i->context, &piece, &i->in_left))
-				return false;
-			i->z.next_in = (Bytef *) (uintptr_t) piece;
-		}
-		i->z.avail_in = piece_of(i->in_left);
-		i->in_left -= i->z.avail_in;
-	}
-	return true;
-}
-
 size_t
 mmrd_inflater_read(mmrd_inflater *i, uint8_t *out, size_t n)
 {
@@ -140,16 +118,16 @@ mmrd_inflater_read(mmrd_inflater *i, uint8_t *out, size_t n)
 		const uInt room = piece_of(left);
 		int rc;
 
-		if (!refill(i))
+		if (i->z.avail_in == 0)
 		{
-			i->failed = true;
-			break;
+			i->z.avail_in = piece_of(i->in_left);
+			i->in_left -= i->z.avail_in;
 		}
 		i->z.avail_out = room;
 		rc = inflate(&i->z, Z_NO_FLUSH);
 		left -= room - i->z.avail_out;
 		i->ended = rc == Z_STREAM_END;
-		i->failed = rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR;
+		i->failed = rc != Z_OK && rc != Z_STREAM_END;
 	}
 	return n - left;
 }

@@ -27,29 +27,22 @@ mmrd_status mmrd_inflate(mmrd_deflate_form form, const uint8_t *in,
                          size_t in_bytes, uint8_t *out, size_t out_bytes,
                          mmrd_error *err);
 
-/*
- * The same piece by piece: the stream may lie in pieces, and its contents
- * need not be in memory at once.
- */
+/* The same piece by piece: the contents need not be in memory at once. */
 typedef struct mmrd_inflater mmrd_inflater;
 
 /*
- * The next piece of the stream, which stays where it is until the next call;
- * it may be empty.  False: there is none.
+ * The stream stays the caller's, and where it is.  The caller releases with
+ * mmrd_inflater_free().  NULL: no memory.
  */
-typedef bool (*mmrd_next_piece)(void *context, const uint8_t **piece,
-                                size_t *n_bytes);
-
-/* The caller releases with mmrd_inflater_free().  NULL: no memory. */
-mmrd_inflater *mmrd_inflater_create(mmrd_deflate_form form,
-                                    mmrd_next_piece next, void *context);
+mmrd_inflater *mmrd_inflater_create(mmrd_deflate_form form, const uint8_t *in,
+                                    size_t in_bytes);
 
 /* Accepts NULL. */
 void mmrd_inflater_free(mmrd_inflater *inflater);
 
 /*
  * The next n bytes of contents to out; how many there were.  Fewer than n only
- * at the end of the stream, or where it is broken or has no more pieces.
+ * at the end of the stream, or where it is broken or cut off.
  */
 size_t mmrd_inflater_read(mmrd_inflater *inflater, uint8_t *out, size_t n);
 

@@ -1,6 +1,6 @@
 /*
  * loader/image/png_plain.h
- *	  PNG files of the usual kind, in half of libpng's time; a part of png.c.
+ *	  PNG files of the usual kind, in 70 % of libpng's time; a part of png.c.
  */
 #ifndef MMRD_PNG_PLAIN_H
 #define MMRD_PNG_PLAIN_H

@@ -48,36 +48,13 @@ round_trip(size_t n)
 	free(out);
 }
 
-/* A stream in pieces of 1, 2, 3 ... bytes, with empty ones among them. */
-typedef struct pieces
-{
-	const uint8_t *at;
-	size_t left;
-	size_t n;
-} pieces;
-
-static bool
-next_piece(void *context, const uint8_t **piece, size_t *n_bytes)
-{
-	pieces *p = context;
-
-	if (p->left == 0)
-		return false;
-	*n_bytes = p->n % 5 == 0 ? 0 : p->n < p->left ? p->n : p->left;
-	*piece = p->at;
-	p->at += *n_bytes;
-	p->left -= *n_bytes;
-	p->n++;
-	return true;
-}
-
 /* Read in steps of `step` bytes; how many there were, and was that all? */
 static size_t
 read_all(const uint8_t *packed, size_t packed_bytes, size_t step, uint8_t *out,
          bool *ended)
 {
-	pieces p = {packed, packed_bytes, 0};
-	mmrd_inflater *i = mmrd_inflater_create(MMRD_DEFLATE_ZLIB, next_piece, &p);
+	mmrd_inflater *i =
+	    mmrd_inflater_create(MMRD_DEFLATE_ZLIB, packed, packed_bytes);
 	size_t n = 0;
 	size_t got;
 
