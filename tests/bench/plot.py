@@ -125,8 +125,10 @@ def main():
         lines, y = draw_panel(title, bars, y)
         body += lines
     note = ("Milliseconds per scan, and how many times the first bar of its "
-            "group. ") + args.caption
-    body.append(f'<text class="note" x="0" y="{y}">{escape(note)}</text>')
+            "group.")
+    for text in [note, args.caption]:
+        body.append(f'<text class="note" x="0" y="{y}">{escape(text)}</text>')
+        y += 17
     with open(args.out, "w") as file:
         file.write(f'<svg xmlns="http://www.w3.org/2000/svg" '
                    f'viewBox="0 0 {WIDTH} {y + 10}" width="{WIDTH}" '
