@@ -7,7 +7,6 @@
 #include "loader/bytes/deflate.h"
 
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -69,73 +68,6 @@ mmrd_inflate(mmrd_deflate_form form, const uint8_t *in, size_t in_bytes,
 		                   out_bytes, out_left);
 	}
 	return MMRD_OK;
-}
-
-struct mmrd_inflater
-{
-	z_stream z;
-	size_t in_left; /* beyond what zlib was given */
-	bool ended;
-	bool failed;
-};
-
-mmrd_inflater *
-mmrd_inflater_create(mmrd_deflate_form form, const uint8_t *in,
-                     size_t in_bytes)
-{
-	mmrd_inflater *i = calloc(1, sizeof(*i));
-
-	if (i == NULL)
-		return NULL;
-	i->z.next_in = (Bytef *) (uintptr_t) in;
-	i->in_left = in_bytes;
-	if (inflateInit2(&i->z, form == MMRD_DEFLATE_RAW ? -MAX_WBITS
-	                                                 : MAX_WBITS) != Z_OK)
-	{
-		free(i);
-		return NULL;
-	}
-	return i;
-}
-
-void
-mmrd_inflater_free(mmrd_inflater *i)
-{
-	if (i == NULL)
-		return;
-	inflateEnd(&i->z);
-	free(i);
-}
-
-size_t
-mmrd_inflater_read(mmrd_inflater *i, uint8_t *out, size_t n)
-{
-	size_t left = n;
-
-	i->z.next_out = out;
-	while (left > 0 && !i->ended && !i->failed)
-	{
-		const uInt room = piece_of(left);
-		int rc;
-
-		if (i->z.avail_in == 0)
-		{
-			i->z.avail_in = piece_of(i->in_left);
-			i->in_left -= i->z.avail_in;
-		}
-		i->z.avail_out = room;
-		rc = inflate(&i->z, Z_NO_FLUSH);
-		left -= room - i->z.avail_out;
-		i->ended = rc == Z_STREAM_END;
-		i->failed = rc != Z_OK && rc != Z_STREAM_END;
-	}
-	return n - left;
-}
-
-bool
-mmrd_inflater_ended(const mmrd_inflater *i)
-{
-	return i->ended;
 }
 
 size_t

@@ -5,7 +5,6 @@
 #ifndef MMRD_DEFLATE_H
 #define MMRD_DEFLATE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,31 +25,6 @@ typedef enum mmrd_deflate_form
 mmrd_status mmrd_inflate(mmrd_deflate_form form, const uint8_t *in,
                          size_t in_bytes, uint8_t *out, size_t out_bytes,
                          mmrd_error *err);
-
-/* The same piece by piece: the contents need not be in memory at once. */
-typedef struct mmrd_inflater mmrd_inflater;
-
-/*
- * The stream stays the caller's, and where it is.  The caller releases with
- * mmrd_inflater_free().  NULL: no memory.
- */
-mmrd_inflater *mmrd_inflater_create(mmrd_deflate_form form, const uint8_t *in,
-                                    size_t in_bytes);
-
-/* Accepts NULL. */
-void mmrd_inflater_free(mmrd_inflater *inflater);
-
-/*
- * The next n bytes of contents to out; how many there were.  Fewer than n only
- * at the end of the stream, or where it is broken or cut off.
- */
-size_t mmrd_inflater_read(mmrd_inflater *inflater, uint8_t *out, size_t n);
-
-/*
- * Was the end reached, and does the checksum agree?  The end is only noticed
- * by a read that asks for more than there is.
- */
-bool mmrd_inflater_ended(const mmrd_inflater *inflater);
 
 /* An upper bound of what mmrd_deflate() writes for n_bytes. */
 size_t mmrd_deflate_bound(size_t n_bytes);

@@ -9,8 +9,7 @@
  * jumping frames matters, and the caller releases the library's objects in
  * either case.
  *
- * Speed: files of the usual kind never get here (png_plain.c).  For the
- * others, rows are decoded straight into the raster; no list of row pointers,
+ * Speed: rows are decoded straight into the raster; no list of row pointers,
  * no second copy.  All ancillary chunks are skipped without being stored:
  * they do not change the samples, and a chunk that inflates to gigabytes has
  * then nothing to inflate into.
@@ -19,12 +18,9 @@
 
 #include <png.h>
 #include <setjmp.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "loader/image/png_plain.h"
 
 enum
 {
@@ -316,9 +312,10 @@ fail_read(const job *j, mmrd_error *err)
 	return mmrd_detail(err, "libpng reports: %s.", j->message);
 }
 
-static mmrd_status
-decode(const uint8_t *bytes, size_t len, const mmrd_raster_limits *limits,
-       bool by_libpng, mmrd_raster *image, mmrd_error *err)
+mmrd_status
+mmrd_png_decode(const uint8_t *bytes, size_t len,
+                const mmrd_raster_limits *limits, mmrd_raster *image,
+                mmrd_error *err)
 {
 	mmrd_status st;
 	job j;
@@ -332,8 +329,6 @@ decode(const uint8_t *bytes, size_t len, const mmrd_raster_limits *limits,
 		st = mmrd_raster_allocate(image, limits, err);
 	if (st != MMRD_OK)
 		goto done;
-	if (!by_libpng && mmrd_png_plain_read(bytes, len, image))
-		return MMRD_OK;
 	if (!read_image(&j, image))
 		st = fail_read(&j, err);
 
@@ -343,22 +338,6 @@ done:
 	if (st != MMRD_OK)
 		mmrd_raster_clear(image);
 	return st;
-}
-
-mmrd_status
-mmrd_png_decode(const uint8_t *bytes, size_t len,
-                const mmrd_raster_limits *limits, mmrd_raster *image,
-                mmrd_error *err)
-{
-	return decode(bytes, len, limits, false, image, err);
-}
-
-mmrd_status
-mmrd_png_decode_by_libpng(const uint8_t *bytes, size_t len,
-                          const mmrd_raster_limits *limits, mmrd_raster *image,
-                          mmrd_error *err)
-{
-	return decode(bytes, len, limits, true, image, err);
 }
 
 /* Everything of writing that may jump.  Returns 0 when it did. */

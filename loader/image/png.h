@@ -62,14 +62,6 @@ mmrd_status mmrd_png_decode(const uint8_t *bytes, size_t len,
                             mmrd_raster *image, mmrd_error *err);
 
 /*
- * The same, by libpng alone: mmrd_png_decode() reads files of the usual kind
- * without it (png_plain.h), to the same samples.
- */
-mmrd_status mmrd_png_decode_by_libpng(const uint8_t *bytes, size_t len,
-                                      const mmrd_raster_limits *limits,
-                                      mmrd_raster *image, mmrd_error *err);
-
-/*
  * Encode one PNG, grey or RGB, of 8 or 16 bits.
  *
  * image		MMRD_SAMPLE_U8 or U16, 1 or 3 channels; only read

@@ -48,57 +48,6 @@ round_trip(size_t n)
 	free(out);
 }
 
-/* Read in steps of `step` bytes; how many there were, and was that all? */
-static size_t
-read_all(const uint8_t *packed, size_t packed_bytes, size_t step, uint8_t *out,
-         bool *ended)
-{
-	mmrd_inflater *i =
-	    mmrd_inflater_create(MMRD_DEFLATE_ZLIB, packed, packed_bytes);
-	size_t n = 0;
-	size_t got;
-
-	do
-	{
-		got = mmrd_inflater_read(i, out + n, step);
-		n += got;
-	} while (got == step);
-	CHECK(mmrd_inflater_read(i, out + n, 1) == 0, "more after the end");
-	*ended = mmrd_inflater_ended(i);
-	mmrd_inflater_free(i);
-	return n;
-}
-
-static void
-in_pieces(size_t n, size_t step)
-{
-	uint8_t *in = malloc(n + 1);
-	uint8_t *packed = malloc(mmrd_deflate_bound(n));
-	uint8_t *out = malloc(n + step + 2);
-	size_t packed_bytes;
-	mmrd_error err = {0};
-	bool ended;
-
-	for (size_t i = 0; i < n; i++)
-		in[i] = (uint8_t) (i * i >> 3);
-	CHECK(mmrd_deflate(6, in, n, packed, &packed_bytes, &err) == MMRD_OK,
-	      "%zu bytes: %s", n, err.message);
-	CHECK(read_all(packed, packed_bytes, step, out, &ended) == n && ended &&
-	          memcmp(in, out, n) == 0,
-	      "%zu bytes by %zu came back different", n, step);
-	for (size_t cut = 0; cut < packed_bytes; cut += 1 + packed_bytes / 7)
-	{
-		CHECK(read_all(packed, cut, step, out, &ended) <= n && !ended,
-		      "%zu bytes cut to %zu ended", n, cut);
-	}
-	packed[packed_bytes - 1] ^= 1; /* of the checksum */
-	(void) read_all(packed, packed_bytes, step, out, &ended);
-	CHECK(!ended, "%zu bytes: a wrong checksum passed", n);
-	free(in);
-	free(packed);
-	free(out);
-}
-
 int
 main(void)
 {
@@ -106,11 +55,6 @@ main(void)
 	round_trip(1);
 	round_trip(1000);
 	round_trip(100003);
-	in_pieces(0, 10);
-	in_pieces(1, 1);
-	in_pieces(1000, 7);
-	in_pieces(100003, 1000);
-	mmrd_inflater_free(NULL);
 	CHECK(mmrd_crc32(0, (const uint8_t *) "123456789", 9) == 0xcbf43926u,
 	      "the check value of CRC-32");
 	return check_result();

@@ -1,7 +1,7 @@
 /*
  * tests/unit/test_png.c
- *	  Round trips, every colour type by hand-made files, every filter, and the
- *	  damage that must be noticed.  More damage is in tests/hostile/.
+ *	  Round trips, every colour type by hand-made files, and the damage that
+ *	  must be noticed.  More damage is in tests/hostile/.
  */
 #include "loader/image/png.h"
 
@@ -10,8 +10,6 @@
 
 #include "loader/bytes/deflate.h"
 #include "loader/image/format.h"
-#include "loader/image/png_plain.h"
-#include "model/base/random.h"
 #include "tests/unit/check.h"
 
 static const mmrd_raster_limits wide = {1 << 24, 1 << 28};
@@ -221,120 +219,6 @@ round_trip(mmrd_sample sample, int channels, int height, int width, int level)
 	mmrd_raster_clear(&in);
 }
 
-/* n bytes of compressed rows in IDATs of piece bytes, and one that is empty.
- */
-static void
-put_in_pieces(maker *m, const uint8_t *rows, size_t n, size_t piece)
-{
-	static uint8_t packed[1 << 14];
-	size_t packed_bytes;
-	mmrd_error err = {0};
-
-	if (mmrd_deflate(6, rows, n, packed, &packed_bytes, &err) != MMRD_OK)
-		abort();
-	put_chunk(m, "IDAT", NULL, 0);
-	for (size_t at = 0; at < packed_bytes; at += piece)
-		put_chunk(m, "IDAT", packed + at,
-		          packed_bytes - at < piece ? packed_bytes - at : piece);
-	put_chunk(m, "tEXt", (const uint8_t *) "a\0b", 3);
-	put_chunk(m, "IEND", NULL, 0);
-}
-
-static bool
-same_samples(const mmrd_raster *a, const mmrd_raster *b)
-{
-	return a->sample == b->sample && a->channels == b->channels &&
-	       a->height == b->height && a->width == b->width &&
-	       memcmp(a->data, b->data,
-	              (size_t) a->height * a->width * a->channels *
-	                  mmrd_sample_bytes(a->sample)) == 0;
-}
-
-/*
- * Rows of drawn bytes, their filters in turn, so that each filter follows
- * each other one: read without libpng, and as libpng reads them.
- */
-static void
-test_filters(int depth, int colour, int width, size_t piece)
-{
-	static maker m;
-	static uint8_t rows[1 << 13];
-	enum
-	{
-		HEIGHT = 26
-	};
-	const size_t row =
-	    1 + (size_t) width * (colour == 2 ? 3 : 1) * (depth / 8);
-	const mmrd_sample sample = depth == 8 ? MMRD_SAMPLE_U8 : MMRD_SAMPLE_U16;
-	mmrd_raster plain = {sample, colour == 2 ? 3 : 1, HEIGHT, width, NULL};
-	mmrd_raster want;
-	mmrd_error err = {0};
-	mmrd_random r = mmrd_random_create(1, "filters");
-
-	for (size_t i = 0; i < HEIGHT * row; i++)
-		rows[i] = (uint8_t) mmrd_random_bits(&r);
-	for (size_t y = 0; y < HEIGHT; y++)
-		rows[y * row] = (uint8_t) (y < 5 ? y : (y / 5 + y) % 5);
-	put_start(&m, (uint32_t) width, HEIGHT, depth, colour);
-	put_chunk(&m, "gAMA", (const uint8_t *) "\0\0\xb1\x8f", 4);
-	put_in_pieces(&m, rows, HEIGHT * row, piece);
-	if (mmrd_raster_allocate(&plain, &wide, &err) != MMRD_OK)
-		abort();
-	memset(plain.data, 0xa5, HEIGHT * (row - 1));
-	CHECK(mmrd_png_plain_read(m.bytes, m.n, &plain),
-	      "depth %d, colour %d, width %d was not read", depth, colour, width);
-	CHECK(mmrd_png_decode_by_libpng(m.bytes, m.n, &wide, &want, &err) ==
-	          MMRD_OK,
-	      "%s %s", err.message, err.detail);
-	CHECK(want.data != NULL && same_samples(&plain, &want),
-	      "depth %d, colour %d, width %d differs from libpng's", depth, colour,
-	      width);
-	mmrd_raster_clear(&plain);
-	mmrd_raster_clear(&want);
-}
-
-/* More than one strip of png_plain.c. */
-static void
-test_large(void)
-{
-	mmrd_raster in = {MMRD_SAMPLE_U8, 3, 301, 403, NULL};
-	mmrd_raster plain = in;
-	uint8_t *bytes;
-	size_t n_bytes;
-	mmrd_error err = {0};
-	mmrd_random r = mmrd_random_create(2, "large");
-
-	if (mmrd_raster_allocate(&in, &wide, &err) != MMRD_OK ||
-	    mmrd_raster_allocate(&plain, &wide, &err) != MMRD_OK)
-		abort();
-	for (size_t i = 0; i < 301 * 403 * 3; i++)
-		((uint8_t *) in.data)[i] =
-		    (uint8_t) (i / 500 + (mmrd_random_bits(&r) & 3));
-	CHECK(mmrd_png_encode(&in, 6, &bytes, &n_bytes, &err) == MMRD_OK, "%s",
-	      err.message);
-	CHECK(mmrd_png_plain_read(bytes, n_bytes, &plain) &&
-	          same_samples(&in, &plain),
-	      "a picture of several strips came back different");
-
-	/* One wrong bit anywhere: not for this reader, or nothing was changed. */
-	for (size_t at = 33; at < n_bytes; at += 1 + n_bytes / 97)
-	{
-		mmrd_raster want;
-		mmrd_status st;
-
-		bytes[at] ^= 4;
-		st = mmrd_png_decode_by_libpng(bytes, n_bytes, &wide, &want, &err);
-		if (mmrd_png_plain_read(bytes, n_bytes, &plain))
-			CHECK(st == MMRD_OK && same_samples(&want, &plain),
-			      "a changed bit at %zu passed", at);
-		mmrd_raster_clear(&want);
-		bytes[at] ^= 4;
-	}
-	free(bytes);
-	mmrd_raster_clear(&in);
-	mmrd_raster_clear(&plain);
-}
-
 static void
 test_limits(void)
 {
@@ -417,11 +301,6 @@ main(void)
 			round_trip(MMRD_SAMPLE_U8, channels, 37, 53, level);
 			round_trip(MMRD_SAMPLE_U16, channels, 41, 7, level);
 		}
-	for (int width = 1; width <= 41; width += 8)
-		for (int depth = 8; depth <= 16; depth += 8)
-			for (int colour = 0; colour <= 2; colour += 2)
-				test_filters(depth, colour, width, width == 1 ? 7 : 701);
-	test_large();
 	test_limits();
 	test_refusals();
 	return check_result();
