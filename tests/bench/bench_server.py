@@ -88,7 +88,7 @@ class Server:
                 value = value.replace('"$PATH"', os.environ["PATH"])
                 self.environment[name] = value.replace("'", "")
         self.environment["PGOPTIONS"] = (
-            f"-c client_min_messages=warning -c mmrd.threads={threads}")
+            f"-c client_min_messages=error -c mmrd.threads={threads}")
         try:
             if there:
                 self.check()
