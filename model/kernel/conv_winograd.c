@@ -43,7 +43,9 @@ enum
 	SUPER_FLOATS = 1 << 20,  /* of V in a super-block: 4 MB */
 	STRIP = 64,              /* channels of a task of phase 1 */
 	MAX_CHANNELS = 8192,     /* what `zeros` covers */
-	SIDE = 6                 /* of an input tile */
+	LINE = 16,               /* floats of a cache line */
+	U_PLANE = DEPTH * MMRD_PANEL + LINE,
+	SIDE = 6 /* of an input tile */
 };
 
 static const float zeros[MAX_CHANNELS];
@@ -56,6 +58,12 @@ super_tiles(const mmrd_conv_shape *s)
 
 	n = n < TILES ? TILES : n;
 	return mmrd_smaller(n, mmrd_wino_tiles(s));
+}
+
+static size_t
+v_plane(const mmrd_conv_shape *s)
+{
+	return mmrd_wino_plane((size_t) super_tiles(s) * s->C, LINE);
 }
 
 size_t
@@ -120,14 +128,14 @@ mmrd_wino_pack(const mmrd_conv_shape *s, const float *w, bool flip,
 size_t
 mmrd_wino_shared(const mmrd_conv_shape *s)
 {
-	return mmrd_wino_rounded((size_t) MMRD_WINO * super_tiles(s) * s->C);
+	return MMRD_WINO * v_plane(s);
 }
 
 size_t
 mmrd_wino_thread(const mmrd_conv_shape *s)
 {
-	return (size_t) MMRD_WINO * TILES * MMRD_PANEL +
-	       (mmrd_wino_stored(s) ? 0 : (size_t) MMRD_WINO * DEPTH * MMRD_PANEL);
+	return (size_t) MMRD_WINO * MMRD_WINO_M_PLANE +
+	       (mmrd_wino_stored(s) ? 0 : (size_t) MMRD_WINO * U_PLANE);
 }
 
 void
@@ -205,7 +213,7 @@ mmrd_wino_outputs(const mmrd_conv_shape *s, int first, int n, int o0,
 		if (e != NULL)
 			mmrd_epilogue_at(e, image, s->O, o0, &scale, &shift);
 		mmrd_isa_get()->wino_output(width, m + (size_t) i * MMRD_PANEL,
-		                            (size_t) TILES * MMRD_PANEL, out,
+		                            (size_t) MMRD_WINO_M_PLANE, out,
 		                            e != NULL && e->res != NULL ? res : NULL,
 		                            scale, shift, e != NULL && e->relu);
 	}
@@ -224,7 +232,7 @@ multiply(int n, int width, int depth, int c0, bool add, const float *v,
 	for (int place = 0; place < MMRD_WINO; place++)
 	{
 		const float *from = v + place * v_plane + c0;
-		float *to = m + (size_t) place * TILES * MMRD_PANEL;
+		float *to = m + (size_t) place * MMRD_WINO_M_PLANE;
 		mmrd_tile t = {0};
 
 		t.width = width;
@@ -259,7 +267,7 @@ product_task(const mmrd_conv_shape *s, int panel, int first, int n,
 	const int o0 = panel * MMRD_PANEL;
 	const int width = mmrd_smaller(s->O - o0, MMRD_PANEL);
 	float *m = scratch;
-	float *u = scratch + (size_t) MMRD_WINO * TILES * MMRD_PANEL;
+	float *u = scratch + (size_t) MMRD_WINO * MMRD_WINO_M_PLANE;
 
 	if (mmrd_wino_stored(s))
 		multiply(n, width, s->C, 0, false, v, v_plane, s->C,
@@ -275,10 +283,9 @@ product_task(const mmrd_conv_shape *s, int panel, int first, int n,
 
 			for (int c = 0; c < depth; c++)
 				mmrd_isa_get()->wino_weight(width, g + (size_t) c * 9 * width,
-				                            u + (size_t) c * width,
-				                            (size_t) depth * width);
-			multiply(n, width, depth, c0, c0 > 0, v, v_plane, s->C, u,
-			         (size_t) depth * width, m);
+				                            u + (size_t) c * width, U_PLANE);
+			multiply(n, width, depth, c0, c0 > 0, v, v_plane, s->C, u, U_PLANE,
+			         m);
 		}
 	}
 	mmrd_wino_outputs(s, first, n, o0, width, m, e, y);
@@ -292,7 +299,7 @@ mmrd_wino_run(const mmrd_conv_shape *s, const float *x, const float *packed,
 	const int super = super_tiles(s);
 	const int panels = mmrd_blocks(s->O, MMRD_PANEL);
 	const int strips = mmrd_blocks(s->C, STRIP);
-	const size_t plane = (size_t) super * s->C;
+	const size_t plane = v_plane(s);
 	const size_t scratch = mmrd_wino_thread(s);
 	float *v = work;
 	float *own = work + mmrd_wino_shared(s);
@@ -344,9 +351,9 @@ chunk_tiles(const mmrd_conv_shape *s)
 size_t
 mmrd_wino_weight_shared(const mmrd_conv_shape *s)
 {
-	return mmrd_wino_rounded((size_t) MMRD_WINO * chunk_tiles(s) * s->C) +
-	       mmrd_wino_rounded((size_t) MMRD_WINO * chunk_tiles(s) * s->O) +
-	       (size_t) MMRD_WINO * s->C * s->O;
+	return MMRD_WINO * (mmrd_wino_plane((size_t) chunk_tiles(s) * s->C, LINE) +
+	                    mmrd_wino_plane((size_t) chunk_tiles(s) * s->O, LINE) +
+	                    (size_t) s->C * s->O);
 }
 
 static void
@@ -408,12 +415,12 @@ mmrd_wino_weight(const mmrd_conv_shape *s, const float *x, const float *dy,
 	const int panels = mmrd_blocks(s->O, MMRD_PANEL);
 	const int c_strips = mmrd_blocks(s->C, STRIP);
 	const int o_strips = mmrd_blocks(s->O, STRIP);
-	const size_t v_plane = (size_t) chunk * s->C;
-	const size_t z_plane = (size_t) chunk * s->O;
+	const size_t v_plane = mmrd_wino_plane((size_t) chunk * s->C, LINE);
+	const size_t z_plane = mmrd_wino_plane((size_t) chunk * s->O, LINE);
 	const size_t u_plane = (size_t) s->C * s->O;
 	float *v = work;
-	float *z = v + mmrd_wino_rounded(MMRD_WINO * v_plane);
-	float *du = z + mmrd_wino_rounded(MMRD_WINO * z_plane);
+	float *z = v + MMRD_WINO * v_plane;
+	float *du = z + MMRD_WINO * z_plane;
 
 #pragma omp parallel num_threads(mmrd_threads())
 	{
