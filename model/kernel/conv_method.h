@@ -69,6 +69,7 @@ void mmrd_conv_gemm_weight(const mmrd_conv_shape *s, const float *x,
 enum
 {
 	MMRD_WINO_TILES = 36, /* Winograd tiles of a task, at most */
+	MMRD_WINO_M_PLANE = MMRD_WINO_TILES * MMRD_PANEL + 16, /* of products */
 	MMRD_CONV_MAX_TAPS = 49,
 	MMRD_CONV_MAX_PHASES = 4
 };
@@ -142,6 +143,17 @@ mmrd_wino_rounded(size_t n)
 	return (n + 15) & ~(size_t) 15;
 }
 
+/*
+ * Numbers from one of the 36 planes to the next, which hold n each: an odd
+ * number of cache lines, of `line` numbers.  Planes a power of two apart would
+ * all fall into the same few lines of a cache.
+ */
+static inline size_t
+mmrd_wino_plane(size_t n, int line)
+{
+	return (((n + line - 1) / line) | 1) * line;
+}
+
 size_t mmrd_wino_packed(const mmrd_conv_shape *s);
 /* flip: pack the weights of the gradient by the input instead; s is then that
  * convolution's shape (C and O exchanged). */
@@ -163,7 +175,7 @@ void mmrd_wino_inputs(const mmrd_conv_shape *s, const float *x, int t, int c0,
                       const float *d[MMRD_WINO]);
 
 /* Outputs of n tiles from `first`, one panel from o0 on, of products m: 36
- * planes MMRD_WINO_TILES * MMRD_PANEL floats apart. */
+ * planes MMRD_WINO_M_PLANE floats apart. */
 void mmrd_wino_outputs(const mmrd_conv_shape *s, int first, int n, int o0,
                        int width, const float *m, const mmrd_epilogue *e,
                        float *y);

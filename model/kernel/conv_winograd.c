@@ -43,7 +43,9 @@ enum
 	SUPER_FLOATS = 1 << 20,  /* of V in a super-block: 4 MB */
 	STRIP = 64,              /* channels of a task of phase 1 */
 	MAX_CHANNELS = 8192,     /* what `zeros` covers */
-	SIDE = 6                 /* of an input tile */
+	LINE = 16,               /* floats of a cache line */
+	U_PLANE = DEPTH * MMRD_PANEL + LINE,
+	SIDE = 6 /* of an input tile */
 };
 
 static const float zeros[MAX_CHANNELS];
@@ -56,6 +58,12 @@ super_tiles(const mmrd_conv_shape *s)
 
 	n = n < TILES ? TILES : n;
 	return mmrd_smaller(n, mmrd_wino_tiles(s));
+}
+
+static size_t
+v_plane(const mmrd_conv_shape *s)
+{
+	return mmrd_wino_plane((size_t) super_tiles(s) * s->C, LINE);
 }
 
 size_t
@@ -120,14 +128,14 @@ mmrd_wino_pack(const mmrd_conv_shape *s, const float *w, bool flip,
 size_t
 mmrd_wino_shared(const mmrd_conv_shape *s)
 {
-	return mmrd_wino_rounded((size_t) MMRD_WINO * super_tiles(s) * s->C);
+	return MMRD_WINO * v_plane(s);
 }
 
 size_t
 mmrd_wino_thread(const mmrd_conv_shape *s)
 {
-	return (size_t) MMRD_WINO * TILES * MMRD_PANEL +
-	       (mmrd_wino_stored(s) ? 0 : (size_t) MMRD_WINO * DEPTH * MMRD_PANEL);
+	return (size_t) MMRD_WINO * MMRD_WINO_M_PLANE +
+	       (mmrd_wino_stored(s) ? 0 : (size_t) MMRD_WINO * U_PLANE);
 }
 
 void
@@ -205,48 +213,103 @@ mmrd_wino_outputs(const mmrd_conv_shape *s, int first, int n, int o0,
 		if (e != NULL)
 			mmrd_epilogue_at(e, image, s->O, o0, &scale, &shift);
 		mmrd_isa_get()->wino_output(width, m + (size_t) i * MMRD_PANEL,
-		                            (size_t) TILES * MMRD_PANEL, out,
+		                            (size_t) MMRD_WINO_M_PLANE, out,
 		                            e != NULL && e->res != NULL ? res : NULL,
 		                            scale, shift, e != NULL && e->relu);
 	}
 }
 
-/*
- * M (+)= V U over `depth` channels from c0, at all 36 places, n tiles.
- * u: 36 matrices (depth, width), u_plane apart.
- */
+/* M (+)= V U over `depth` channels from c0, at all 36 places, n tiles. */
+typedef struct product
+{
+	const float *v; /* 36 planes (n, C), v_plane apart */
+	size_t v_plane;
+	int n, C, c0, depth, width;
+	bool add;
+	const float *u; /* 36 matrices (depth, width), u_plane apart */
+	size_t u_plane;
+	float *m;          /* 36 planes, MMRD_WINO_M_PLANE apart */
+	const float *next; /* lines that are needed after this product */
+	size_t n_next;
+} product;
+
+/* Large weights come from memory, and their transform would wait for it: they
+ * are fetched while the product before it keeps the processor busy. */
 static void
-multiply(int n, int width, int depth, int c0, bool add, const float *v,
-         size_t v_plane, int C, const float *u, size_t u_plane, float *m)
+fetch_next(const product *p, size_t place)
+{
+	const size_t end = (place + 1) * p->n_next / MMRD_WINO;
+
+	for (size_t i = place * p->n_next / MMRD_WINO; i < end; i++)
+		__builtin_prefetch(p->next + i * LINE, 0, 2);
+}
+
+static void
+multiply(const product *p)
 {
 	const mmrd_isa *isa = mmrd_isa_get();
 
 	for (int place = 0; place < MMRD_WINO; place++)
 	{
-		const float *from = v + place * v_plane + c0;
-		float *to = m + (size_t) place * TILES * MMRD_PANEL;
+		const float *from = p->v + place * p->v_plane + p->c0;
+		float *to = p->m + (size_t) place * MMRD_WINO_M_PLANE;
 		mmrd_tile t = {0};
 
-		t.width = width;
+		fetch_next(p, (size_t) place);
+		t.width = p->width;
 		t.taps = 1;
-		t.depth = depth;
-		t.b = u + place * u_plane;
-		for (int i = 0; i < n; i += MMRD_TILE_ROWS)
+		t.depth = p->depth;
+		t.b = p->u + place * p->u_plane;
+		for (int i = 0; i < p->n; i += MMRD_TILE_ROWS)
 		{
 			const float *a[MMRD_TILE_ROWS];
 			float *c[MMRD_TILE_ROWS];
 
-			t.rows = mmrd_smaller(n - i, MMRD_TILE_ROWS);
+			t.rows = mmrd_smaller(p->n - i, MMRD_TILE_ROWS);
 			for (int r = 0; r < t.rows; r++)
 			{
-				a[r] = from + (size_t) (i + r) * C;
+				a[r] = from + (size_t) (i + r) * p->C;
 				c[r] = to + (size_t) (i + r) * MMRD_PANEL;
 			}
 			t.a = a;
 			t.c = c;
-			t.res = add ? (const float *const *) c : NULL;
+			t.res = p->add ? (const float *const *) c : NULL;
 			isa->tile(&t);
 		}
+	}
+}
+
+/* Where the weights of channel c are, and floats from one to the next. */
+static const float *
+weights_at(const mmrd_conv_shape *s, const float *packed, int panel, int c)
+{
+	const size_t before = (size_t) panel * MMRD_PANEL * 9 * s->C;
+
+	return packed + before + (size_t) c * 9 * mmrd_panel_width(s->O, panel);
+}
+
+/* Weights that are packed as g: transformed here, DEPTH channels at a time. */
+static void
+multiply_untransformed(const mmrd_conv_shape *s, int panel,
+                       const float *packed, float *u, product *p)
+{
+	p->u = u;
+	p->u_plane = U_PLANE;
+	for (int c0 = 0; c0 < s->C; c0 += DEPTH)
+	{
+		const float *g = weights_at(s, packed, panel, c0);
+		const int after = mmrd_smaller(s->C - c0, 2 * DEPTH);
+
+		p->c0 = c0;
+		p->depth = mmrd_smaller(s->C - c0, DEPTH);
+		p->add = c0 > 0;
+		p->next = g + (size_t) p->depth * 9 * p->width;
+		p->n_next = (size_t) (after - p->depth) * 9 * p->width / LINE;
+		for (int c = 0; c < p->depth; c++)
+			mmrd_isa_get()->wino_weight(p->width,
+			                            g + (size_t) c * 9 * p->width,
+			                            u + (size_t) c * p->width, U_PLANE);
+		multiply(p);
 	}
 }
 
@@ -257,31 +320,26 @@ product_task(const mmrd_conv_shape *s, int panel, int first, int n,
              const mmrd_epilogue *e, float *y, float *scratch)
 {
 	const int o0 = panel * MMRD_PANEL;
-	const int width = mmrd_smaller(s->O - o0, MMRD_PANEL);
-	float *m = scratch;
-	float *u = scratch + (size_t) MMRD_WINO * TILES * MMRD_PANEL;
+	product p = {0};
 
+	p.v = v;
+	p.v_plane = v_plane;
+	p.n = n;
+	p.C = s->C;
+	p.width = mmrd_panel_width(s->O, panel);
+	p.m = scratch;
 	if (mmrd_wino_stored(s))
-		multiply(n, width, s->C, 0, false, v, v_plane, s->C,
-		         packed + (size_t) o0 * MMRD_WINO * s->C,
-		         (size_t) s->C * width, m);
-	else
 	{
-		for (int c0 = 0; c0 < s->C; c0 += DEPTH)
-		{
-			const int depth = mmrd_smaller(s->C - c0, DEPTH);
-			const float *g =
-			    packed + (size_t) o0 * 9 * s->C + (size_t) c0 * 9 * width;
-
-			for (int c = 0; c < depth; c++)
-				mmrd_isa_get()->wino_weight(width, g + (size_t) c * 9 * width,
-				                            u + (size_t) c * width,
-				                            (size_t) depth * width);
-			multiply(n, width, depth, c0, c0 > 0, v, v_plane, s->C, u,
-			         (size_t) depth * width, m);
-		}
+		p.depth = s->C;
+		p.u = packed + (size_t) o0 * MMRD_WINO * s->C;
+		p.u_plane = (size_t) s->C * p.width;
+		multiply(&p);
 	}
-	mmrd_wino_outputs(s, first, n, o0, width, m, e, y);
+	else
+		multiply_untransformed(
+		    s, panel, packed, scratch + (size_t) MMRD_WINO * MMRD_WINO_M_PLANE,
+		    &p);
+	mmrd_wino_outputs(s, first, n, o0, p.width, p.m, e, y);
 }
 
 void
@@ -292,7 +350,7 @@ mmrd_wino_run(const mmrd_conv_shape *s, const float *x, const float *packed,
 	const int super = super_tiles(s);
 	const int panels = mmrd_blocks(s->O, MMRD_PANEL);
 	const int strips = mmrd_blocks(s->C, STRIP);
-	const size_t plane = (size_t) super * s->C;
+	const size_t plane = v_plane(s);
 	const size_t scratch = mmrd_wino_thread(s);
 	float *v = work;
 	float *own = work + mmrd_wino_shared(s);
@@ -344,9 +402,9 @@ chunk_tiles(const mmrd_conv_shape *s)
 size_t
 mmrd_wino_weight_shared(const mmrd_conv_shape *s)
 {
-	return mmrd_wino_rounded((size_t) MMRD_WINO * chunk_tiles(s) * s->C) +
-	       mmrd_wino_rounded((size_t) MMRD_WINO * chunk_tiles(s) * s->O) +
-	       (size_t) MMRD_WINO * s->C * s->O;
+	return MMRD_WINO * (mmrd_wino_plane((size_t) chunk_tiles(s) * s->C, LINE) +
+	                    mmrd_wino_plane((size_t) chunk_tiles(s) * s->O, LINE) +
+	                    (size_t) s->C * s->O);
 }
 
 static void
@@ -408,12 +466,12 @@ mmrd_wino_weight(const mmrd_conv_shape *s, const float *x, const float *dy,
 	const int panels = mmrd_blocks(s->O, MMRD_PANEL);
 	const int c_strips = mmrd_blocks(s->C, STRIP);
 	const int o_strips = mmrd_blocks(s->O, STRIP);
-	const size_t v_plane = (size_t) chunk * s->C;
-	const size_t z_plane = (size_t) chunk * s->O;
+	const size_t v_plane = mmrd_wino_plane((size_t) chunk * s->C, LINE);
+	const size_t z_plane = mmrd_wino_plane((size_t) chunk * s->O, LINE);
 	const size_t u_plane = (size_t) s->C * s->O;
 	float *v = work;
-	float *z = v + mmrd_wino_rounded(MMRD_WINO * v_plane);
-	float *du = z + mmrd_wino_rounded(MMRD_WINO * z_plane);
+	float *z = v + MMRD_WINO * v_plane;
+	float *du = z + MMRD_WINO * z_plane;
 
 #pragma omp parallel num_threads(mmrd_threads())
 	{

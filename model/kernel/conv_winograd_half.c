@@ -26,7 +26,9 @@ enum
 	TILES = MMRD_WINO_TILES,
 	DEPTH = 64,              /* channels in of weights transformed at once */
 	SUPER_NUMBERS = 1 << 20, /* of V in a super-block: 2 MB */
-	STRIP = 64               /* channels of a task of phase 1 */
+	LINE = 32,               /* numbers of a cache line */
+	U_PLANE = DEPTH * MMRD_PANEL + LINE,
+	STRIP = 64 /* channels of a task of phase 1 */
 };
 
 static int
@@ -36,6 +38,12 @@ super_tiles(const mmrd_conv_shape *s)
 
 	n = n < TILES ? TILES : n;
 	return mmrd_smaller(n, mmrd_wino_tiles(s));
+}
+
+static size_t
+v_plane(const mmrd_conv_shape *s)
+{
+	return mmrd_wino_plane((size_t) super_tiles(s) * s->C, LINE);
 }
 
 size_t
@@ -98,15 +106,14 @@ mmrd_half_wino_pack(const mmrd_conv_shape *s, const float *w, uint16_t *packed)
 size_t
 mmrd_half_wino_shared(const mmrd_conv_shape *s)
 {
-	return mmrd_wino_rounded((size_t) MMRD_WINO * super_tiles(s) * s->C / 2);
+	return MMRD_WINO * v_plane(s) / 2;
 }
 
 size_t
 mmrd_half_wino_thread(const mmrd_conv_shape *s)
 {
-	return (size_t) MMRD_WINO * TILES * MMRD_PANEL +
-	       (mmrd_wino_stored(s) ? 0
-	                            : (size_t) MMRD_WINO * DEPTH * MMRD_PANEL / 2);
+	return (size_t) MMRD_WINO * MMRD_WINO_M_PLANE +
+	       (mmrd_wino_stored(s) ? 0 : (size_t) MMRD_WINO * U_PLANE / 2);
 }
 
 /*
@@ -120,7 +127,7 @@ multiply(int n, int width, int depth, bool add, const uint16_t *v,
 	for (int place = 0; place < MMRD_WINO; place++)
 	{
 		const uint16_t *from = v + place * v_plane;
-		float *to = m + (size_t) place * TILES * MMRD_PANEL;
+		float *to = m + (size_t) place * MMRD_WINO_M_PLANE;
 		mmrd_half_tile t = {0};
 
 		t.width = width;
@@ -156,7 +163,7 @@ product_task(const mmrd_conv_shape *s, int panel, int first, int n,
 	const int width = mmrd_smaller(s->O - o0, MMRD_PANEL);
 	float *m = scratch;
 	uint16_t *u =
-	    (uint16_t *) (scratch + (size_t) MMRD_WINO * TILES * MMRD_PANEL);
+	    (uint16_t *) (scratch + (size_t) MMRD_WINO * MMRD_WINO_M_PLANE);
 
 	if (mmrd_wino_stored(s))
 		multiply(n, width, s->C, false, v, v_plane, s->C,
@@ -173,9 +180,9 @@ product_task(const mmrd_conv_shape *s, int panel, int first, int n,
 			for (int c = 0; c < depth; c += 2)
 				mmrd_isa_get()->half_wino_weight(
 				    width, g + (size_t) c * 9 * width, u + (size_t) c * width,
-				    (size_t) depth * width);
+				    U_PLANE);
 			multiply(n, width, depth, c0 > 0, v + c0, v_plane, s->C, u,
-			         (size_t) depth * width, m);
+			         U_PLANE, m);
 		}
 	}
 	mmrd_wino_outputs(s, first, n, o0, width, m, e, y);
@@ -190,7 +197,7 @@ mmrd_half_wino_run(const mmrd_conv_shape *s, const float *x,
 	const int super = super_tiles(s);
 	const int panels = mmrd_blocks(s->O, MMRD_PANEL);
 	const int strips = mmrd_blocks(s->C, STRIP);
-	const size_t plane = (size_t) super * s->C;
+	const size_t plane = v_plane(s);
 	const size_t scratch = mmrd_half_wino_thread(s);
 	uint16_t *v = (uint16_t *) work;
 	float *own = work + mmrd_half_wino_shared(s);

@@ -3,11 +3,11 @@
  *	  The inner loops that exist once per instruction set, and which set this
  *	  processor gets.
  *
- * One body (tile_body.h, winograd_body.h, half_body.h) is compiled several
- * times, each file with its own target; the choice is made here, once, from
- * CPUID.  Sums run in the same order everywhere, but fused multiply-add rounds
- * once instead of twice, so that bits are equal only between processors with
- * the same choice.
+ * One body (tile_body.h, winograd_body.h, half_body.h, gate_body.h) is
+ *compiled several times, each file with its own target; the choice is made
+ *here, once, from CPUID.  Sums run in the same order everywhere, but fused
+ *multiply-add rounds once instead of twice, so that bits are equal only
+ *between processors with the same choice.
  */
 #ifndef MMRD_ISA_H
 #define MMRD_ISA_H
@@ -120,6 +120,13 @@ typedef struct mmrd_isa
 	void (*wino_weight)(int n, const float *g, float *u, size_t plane);
 	void (*wino_weight_back)(int n, const float *u, size_t plane, float *g,
 	                         size_t g_step);
+
+	/* x = exp(x), n numbers, of which those beyond -87 .. 88 count as the end
+	 * of that range. */
+	void (*exponentials)(int n, float *x);
+	/* out += a / (1 + exp(-(v - mean)^2 inverse)), n numbers of each. */
+	void (*gate)(int n, const float *v, const float *mean,
+	             const float *inverse, const float *a, float *out);
 
 	/* bfloat16; NULL where float is double. */
 	void (*half_tile)(const mmrd_half_tile *t);

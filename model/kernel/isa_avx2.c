@@ -19,11 +19,19 @@
 #include "model/kernel/tile_body.h"
 #include "model/kernel/winograd_body.h"
 #include "model/kernel/half_body.h"
+#include "model/kernel/gate_body.h"
 
-const mmrd_isa mmrd_isa_avx2 = {
-    "avx2",           tile,          outer,       wino_input,
-    wino_output,      wino_gradient, wino_weight, wino_weight_back,
-    MMRD_HALF_MEMBERS};
+const mmrd_isa mmrd_isa_avx2 = {"avx2",
+                                tile,
+                                outer,
+                                wino_input,
+                                wino_output,
+                                wino_gradient,
+                                wino_weight,
+                                wino_weight_back,
+                                exponentials,
+                                gate,
+                                MMRD_HALF_MEMBERS};
 
 #ifdef __clang__
 #pragma clang attribute pop

@@ -12,19 +12,12 @@
 #include <stddef.h>
 
 #include "model/base/threads.h"
+#include "model/kernel/isa.h"
 
 enum
 {
 	STRIP = 16 /* channels a task: a cache line of floats */
 };
-
-static float
-alpha(float v, float mean, float inverse)
-{
-	const float d = v - mean;
-
-	return 1.0f / (1.0f + expf(-(d * d * inverse)));
-}
 
 typedef struct strip
 {
@@ -113,8 +106,7 @@ one_strip(int P, int C, int n_aux, const float *rgb, const float *const *aux,
 				pixel(&sum, p, 0, n_aux, v);
 			else
 				pixel(&own, p, m, m + 1, v);
-			for (int c = 0; c < n; c++)
-				out[c] += alpha(v[c], mean[c], inverse[c]) * a[c];
+			mmrd_isa_get()->gate(n, v, mean, inverse, a, out);
 		}
 	}
 }

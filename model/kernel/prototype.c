@@ -19,6 +19,7 @@
 
 #include "model/base/threads.h"
 #include "model/kernel/gemm.h"
+#include "model/kernel/isa.h"
 
 enum
 {
@@ -67,11 +68,9 @@ softmax(int Q, float *s)
 {
 	float sum = 0;
 
+	mmrd_isa_get()->exponentials(Q, s);
 	for (int j = 0; j < Q; j++)
-	{
-		s[j] = expf(s[j]);
 		sum += s[j];
-	}
 	for (int j = 0; j < Q; j++)
 		s[j] /= sum;
 }
