@@ -2,8 +2,9 @@
  * extension/pg_init.c
  *	  Module magic and settings.
  *
- * Nothing here starts a thread, reads a table or allocates more than the
- * settings themselves: _PG_init may run in the postmaster, before a fork.
+ * Nothing here starts a thread or reads a table: _PG_init may run in the
+ * postmaster, before a fork.  There it also loads the library of matrix
+ * products, which sessions then have; without room for it they try again.
  */
 #include "postgres.h"
 
@@ -13,6 +14,7 @@
 #include "extension/pg_settings.h"
 #include "extension/pg_worker.h"
 #include "miscadmin.h"
+#include "model/kernel/gemm.h"
 #include "model/net/config.h"
 
 MMRD_PG_MODULE_MAGIC("mmrd", MMRD_VERSION);
@@ -137,6 +139,8 @@ void _PG_init(void);
 void
 _PG_init(void)
 {
+	mmrd_error err = {0};
+
 	define_user_settings();
 	define_limits();
 	define_job_settings();
@@ -145,5 +149,8 @@ _PG_init(void)
 	{
 		mmrd_pg_registry_preload();
 		mmrd_pg_launcher_register();
+		if (mmrd_gemm_start(&err) != MMRD_OK)
+			ereport(LOG, (errmsg_internal("%s", err.message),
+			              errdetail_internal("%s", err.detail)));
 	}
 }

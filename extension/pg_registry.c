@@ -20,7 +20,7 @@
 #include "utils/resowner.h"
 
 /* Its layout's number: another version of the library must not find it. */
-#define REGISTRY_NAME "mmrd registry 1"
+#define REGISTRY_NAME "mmrd registry 2"
 
 static mmrd_pg_registry *registry = NULL; /* forked on, when preloaded */
 static shmem_startup_hook_type earlier_startup = NULL;
@@ -33,6 +33,7 @@ init_registry(void *memory)
 	memset(r, 0, sizeof(*r));
 	r->tranche = mmrd_pg_new_tranche("mmrd registry");
 	LWLockInitialize(&r->lock, r->tranche);
+	LWLockInitialize(&r->growing, r->tranche);
 	ConditionVariableInit(&r->loaded);
 	for (int i = 0; i < MMRD_PG_SLOTS; i++)
 	{

@@ -70,6 +70,7 @@ typedef struct mmrd_pg_registry
 {
 	int tranche;
 	LWLock lock;              /* for all below, except where said otherwise */
+	LWLock growing;           /* held by who makes threads, nothing else */
 	ConditionVariable loaded; /* some slot stopped being LOADING */
 	int32 threads_taken;      /* by all sessions together */
 	int32 threads_wanted;

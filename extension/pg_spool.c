@@ -12,6 +12,7 @@
 
 #include <limits.h>
 
+#include "commands/tablespace.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
@@ -95,7 +96,11 @@ add_to_file(mmrd_pg_spool *spool, const void *record)
 	Size done = 0;
 
 	if (spool->file < 0)
+	{
+		if (!spool->lasting)
+			PrepareTempTablespaces(); /* or they would not be used */
 		spool->file = OpenTemporaryFile(spool->lasting);
+	}
 	while (done < spool->record_bytes)
 	{
 		const int n = (int) Min(spool->record_bytes - done, 1 << 24);

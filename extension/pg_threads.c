@@ -9,6 +9,7 @@
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "extension/pg_budget.h"
+#include "model/kernel/gemm.h"
 #include "utils/memutils.h"
 
 /*
@@ -48,6 +49,35 @@ at_transaction_end(XactEvent event, void *unused)
 	}
 }
 
+/*
+ * Places for threads may be few, and all processes of the server's user share
+ * them.  One session at a time makes threads, so that what it has found free
+ * is not taken by another session before it takes it itself.  Where there are
+ * no threads, or no memory for their matrix products, there are fewer.
+ */
+static void
+size_pool(int wanted)
+{
+	mmrd_pg_registry *r = mmrd_pg_registry_get(NULL);
+	mmrd_error err = {0};
+	int n = wanted;
+
+	if (mmrd_threads() == n)
+		return;
+	if (n > 1)
+		n = mmrd_gemm_start(&err) == MMRD_OK ? mmrd_gemm_reserve(n) : 1;
+	if (n > 1)
+	{
+		if (r != NULL)
+			LWLockAcquire(&r->growing, LW_EXCLUSIVE);
+		(void) mmrd_threads_start(n);
+		if (r != NULL)
+			LWLockRelease(&r->growing);
+	}
+	else
+		mmrd_threads_stop(); /* those that others may have now */
+}
+
 void
 mmrd_pg_threads_begin(int wanted, MemoryContext statement)
 {
@@ -72,8 +102,5 @@ mmrd_pg_threads_begin(int wanted, MemoryContext statement)
 		pool_owner = statement;
 	}
 	wanted = mmrd_pg_budget_take(wanted);
-	if (wanted > 1)
-		mmrd_threads_start(wanted);
-	else
-		mmrd_threads_stop(); /* those that others may have now */
+	size_pool(wanted);
 }

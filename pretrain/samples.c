@@ -45,10 +45,10 @@ mmrd_samples_create(uint64_t seed, int pairs, int size,
 {
 	mmrd_samples *s = calloc(1, sizeof(*s));
 	const size_t pixels = (size_t) size * (size_t) size;
-	bool failed = s == NULL;
+	bool failed = false;
 
 	*out = NULL;
-	if (failed)
+	if (s == NULL)
 		return mmrd_fail_memory(err, sizeof(*s));
 	s->seed = seed;
 	s->pairs = pairs;

@@ -98,7 +98,9 @@ mmrd_trunk_create(const mmrd_network *net, int max_images, mmrd_trunk **out,
 	t->net = net;
 	t->max_images = max_images;
 	take_all(t, false);
-	st = mmrd_arena_allocate(&t->arena, 0, err);
+	st = mmrd_gemm_start(err);
+	if (st == MMRD_OK)
+		st = mmrd_arena_allocate(&t->arena, 0, err);
 	if (st == MMRD_OK)
 		st = mmrd_scratch_ensure(
 		    &t->work,
@@ -113,7 +115,6 @@ mmrd_trunk_create(const mmrd_network *net, int max_images, mmrd_trunk **out,
 	t->maps.program = t->gradients.program = &net->teacher;
 	t->maps.offsets = t->gradients.offsets = t->offsets;
 	t->maps.N = t->gradients.N = max_images;
-	mmrd_gemm_start();
 	*out = t;
 	return MMRD_OK;
 }

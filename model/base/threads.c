@@ -5,8 +5,11 @@
  * libgomp creates its threads on the first parallel region that needs them
  * and keeps them.  A new thread inherits the signal mask of its creator, so
  * that region is run here, under a full mask.  libgomp ends the process when
- * it cannot create a thread; therefore we first create and join as many plain
- * threads, all alive at once, and ask for a pool of the size that worked.
+ * it cannot create a thread or allocate a little memory; therefore we first
+ * create as many plain threads and a few to spare, all alive at once, wait
+ * until the system has forgotten them, and ask for a pool of the size that
+ * worked.  The spare ones are for other processes of the same user: they may
+ * start in between, and count against the same limit.
  */
 #define _GNU_SOURCE
 #include "model/base/threads.h"
@@ -15,13 +18,19 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
 enum
 {
-	MAX_THREADS = 256
+	MAX_THREADS = 256,
+	SPARE_THREADS = 2,
+	SPARE_BYTES = 96 << 10, /* more than libgomp allocates for the largest */
+	FORGET_NAPS = 10000,    /* of 0.1 ms: if ever it does not forget one */
 };
 
 static int n_threads = 1;
@@ -55,6 +64,8 @@ typedef struct trial
 	pthread_mutex_t lock;
 	pthread_cond_t go;
 	bool released;
+	int n;
+	pid_t tids[MAX_THREADS + SPARE_THREADS];
 } trial;
 
 static void *
@@ -63,30 +74,57 @@ wait_for_release(void *arg)
 	trial *t = arg;
 
 	pthread_mutex_lock(&t->lock);
+	t->tids[t->n++] = (pid_t) syscall(SYS_gettid);
 	while (!t->released)
 		pthread_cond_wait(&t->go, &t->lock);
 	pthread_mutex_unlock(&t->lock);
 	return NULL;
 }
 
-/* How many of n extra threads can exist at once; signals are blocked. */
+/*
+ * A thread that was joined has ended, but the kernel counts it a little
+ * longer; libgomp would meet a limit that is not there any more.
+ */
+static void
+wait_until_forgotten(const trial *t)
+{
+	const struct timespec nap = {0, 100000};
+	int naps = 0;
+
+	for (int i = 0; i < t->n; i++)
+		while (syscall(SYS_tgkill, getpid(), t->tids[i], 0) == 0 &&
+		       naps++ < FORGET_NAPS)
+			nanosleep(&nap, NULL);
+}
+
+/*
+ * How many of n extra threads can exist at once, a few to spare where there
+ * are fewer; signals are blocked.
+ */
 static int
 threads_creatable(int n)
 {
-	trial t = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
-	pthread_t ids[MAX_THREADS];
+	trial t = {.lock = PTHREAD_MUTEX_INITIALIZER,
+	           .go = PTHREAD_COND_INITIALIZER};
+	pthread_t ids[MAX_THREADS + SPARE_THREADS];
+	void *spare = NULL;
 	int made = 0;
 
-	while (made < n &&
+	while (made < n + SPARE_THREADS &&
 	       pthread_create(&ids[made], NULL, wait_for_release, &t) == 0)
 		made++;
+	spare = malloc(SPARE_BYTES);
 	pthread_mutex_lock(&t.lock);
 	t.released = true;
 	pthread_cond_broadcast(&t.go);
 	pthread_mutex_unlock(&t.lock);
 	for (int i = 0; i < made; i++)
 		pthread_join(ids[i], NULL);
-	return made;
+	wait_until_forgotten(&t);
+	if (spare == NULL)
+		return 0;
+	free(spare);
+	return made > SPARE_THREADS ? made - SPARE_THREADS : 0;
 }
 
 int

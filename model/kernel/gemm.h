@@ -11,9 +11,22 @@
 
 #include <stdbool.h>
 
-/* Make the library single-threaded.  Idempotent; call before the first
- * product, from the main thread. */
-void mmrd_gemm_start(void);
+#include "model/base/status.h"
+
+/*
+ * Load the library, single-threaded.  Idempotent; call it before the first
+ * product, from the main thread.  MMRD_NO_MEMORY where there is no room for
+ * it, MMRD_UNSUPPORTED where there is no such library.
+ */
+mmrd_status mmrd_gemm_start(mmrd_error *err);
+
+/*
+ * Make room for products on n threads at the same time.  Returns on how many
+ * there may be: fewer when address space is short, and then more would hang.
+ * Outside parallel regions, after mmrd_gemm_start(); before it there is
+ * nothing to do and all n are allowed.
+ */
+int mmrd_gemm_reserve(int n);
 
 /* How the library that was loaded runs threads: "serial", "pthreads",
  * "openmp"; pthreads is the one that a server should not load. */

@@ -106,7 +106,8 @@ mmrd_adaptation_create(const mmrd_network *net, int max_batch,
 	if (stop != NULL)
 		a->stop = *stop;
 	at = plan(a, max_batch);
-	if (mmrd_arena_allocate(&a->arena, limit_bytes, err) != MMRD_OK)
+	if (mmrd_gemm_start(err) != MMRD_OK ||
+	    mmrd_arena_allocate(&a->arena, limit_bytes, err) != MMRD_OK)
 	{
 		mmrd_adaptation_free(a);
 		return err->status;
@@ -115,7 +116,6 @@ mmrd_adaptation_create(const mmrd_network *net, int max_batch,
 	a->pass.offsets = a->offsets;
 	a->pass.maps = mmrd_arena_at(&a->arena, at.maps);
 	a->weight = mmrd_arena_at(&a->arena, at.weight);
-	mmrd_gemm_start();
 	*out = a;
 	return MMRD_OK;
 }

@@ -212,7 +212,8 @@ mmrd_student_create(const mmrd_network *net, int max_batch, size_t limit_bytes,
 		s->stop = *stop;
 	plan = (memory){&s->arena, 0, false};
 	take_all(s, &plan);
-	if (mmrd_arena_allocate(&s->arena, limit_bytes, err) != MMRD_OK)
+	if (mmrd_gemm_start(err) != MMRD_OK ||
+	    mmrd_arena_allocate(&s->arena, limit_bytes, err) != MMRD_OK)
 	{
 		mmrd_student_free(s);
 		return err->status;
@@ -223,7 +224,6 @@ mmrd_student_create(const mmrd_network *net, int max_batch, size_t limit_bytes,
 	s->maps.offsets = s->map_offsets;
 	s->gradients.offsets = s->gradient_offsets;
 	mmrd_student_size(s, max_batch);
-	mmrd_gemm_start();
 	*out = s;
 	return MMRD_OK;
 }

@@ -181,7 +181,9 @@ mmrd_scorer_create(const mmrd_config *config, const mmrd_stop *stop,
 		return mmrd_fail_memory(err, sizeof(*s));
 	if (stop != NULL)
 		s->stop = *stop;
-	st = mmrd_network_create(config, &s->net, err);
+	st = mmrd_gemm_start(err);
+	if (st == MMRD_OK)
+		st = mmrd_network_create(config, &s->net, err);
 	if (st == MMRD_OK)
 	{
 		mmrd_packed_plan(s->net, false, &s->layout);
@@ -194,7 +196,6 @@ mmrd_scorer_create(const mmrd_config *config, const mmrd_stop *stop,
 		return st;
 	}
 	assign_all(s, &plan);
-	mmrd_gemm_start();
 	*out = s;
 	return MMRD_OK;
 }

@@ -204,7 +204,9 @@ field_check_bits(const char *what, const field *a, const field *b)
 static inline void
 field_threads_start(void)
 {
-	mmrd_gemm_start();
+	mmrd_error err = {0};
+
+	CHECK(mmrd_gemm_start(&err) == MMRD_OK, "%s: %s", err.message, err.detail);
 	CHECK(mmrd_threads_start(2) == 2, "no second thread");
 }
 
