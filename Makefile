@@ -216,7 +216,8 @@ format: ## let .clang-format decide
 CPPCHECK_WRONG = missingIncludeSystem uninitvar invalidPointerCast \
                  invalidFunctionArg
 SCRIPTS = .ci/run $(filter-out %.sql %.pl,$(wildcard scripts/*)) \
-          tests/docs/run-examples tests/real/candycane tests/soak/sessions
+          tests/docs/run-examples tests/real/candycane tests/real/teachers \
+          tests/soak/sessions
 lint: ## cppcheck, clang-tidy, shellcheck
 	@scripts/install-packages lint
 	cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 -I. \

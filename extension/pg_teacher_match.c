@@ -52,8 +52,7 @@ same_tensor(mmrd_pg_tensors *tensors, const mmrd_weights *weights, int i,
             float *mine, float *its)
 {
 	const mmrd_tensor_info *info = &weights->tensors[i];
-	/* The shipped teacher goes by a model's names, stored ones by their own.
-	 */
+	/* Shipped teachers go by a model's names, stored ones by their own. */
 	const char *name = tensors->teacher.builtin
 	                       ? info->name
 	                       : mmrd_teacher_tensor_name(weights, i);

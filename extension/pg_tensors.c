@@ -17,6 +17,7 @@
 
 #include "catalog/pg_type.h"
 #include "extension/pg_access.h"
+#include "extension/pg_builtin.h"
 #include "miscadmin.h"
 #include "model/base/half.h"
 #include "utils/array.h"
@@ -246,10 +247,10 @@ free_weights(void *weights)
 	mmrd_weights_free(weights);
 }
 
-/* The shipped teacher is computed, not read: once for all its tensors. */
+/* A shipped teacher is loaded once for all its tensors. */
 static void
-open_builtin(mmrd_pg_tensors *tensors, const mmrd_config *config,
-             MemoryContext owner)
+open_builtin(mmrd_pg_tensors *tensors, const mmrd_pg_teacher *teacher,
+             const mmrd_config *config, MemoryContext owner)
 {
 	mmrd_error err = {0};
 	mmrd_pg_owned *owned = mmrd_pg_own(owner, free_weights);
@@ -258,7 +259,7 @@ open_builtin(mmrd_pg_tensors *tensors, const mmrd_config *config,
 
 	owned->object = weights;
 	MMRD_PG_CHECK(st, &err);
-	mmrd_weights_init_teacher(weights);
+	mmrd_pg_builtin_load(teacher, weights);
 	tensors->builtin.weights = weights;
 	tensors->builtin.buffer = MemoryContextAllocHuge(
 	    owner, mmrd_weights_largest(weights) * sizeof(float));
@@ -276,7 +277,7 @@ mmrd_pg_tensors_open(int64 version, const mmrd_pg_teacher *teacher,
 	tensors->memory =
 	    AllocSetContextCreate(owner, "mmrd tensor", ALLOCSET_DEFAULT_SIZES);
 	if (teacher->builtin)
-		open_builtin(tensors, config, owner);
+		open_builtin(tensors, teacher, config, owner);
 	return tensors;
 }
 

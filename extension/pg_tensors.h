@@ -16,7 +16,7 @@ typedef struct mmrd_pg_teacher
 	int32 id;
 	char *name;
 	mmrd_arch arch;
-	bool builtin; /* its weights are in the core, not in the table */
+	bool builtin; /* ships with the extension: pg_builtin.h */
 } mmrd_pg_teacher;
 
 /*

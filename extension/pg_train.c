@@ -14,6 +14,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "extension/pg_access.h"
+#include "extension/pg_builtin.h"
 #include "extension/pg_calibrate.h"
 #include "extension/pg_conclude.h"
 #include "extension/pg_glue.h"
@@ -398,7 +399,7 @@ mmrd_pg_request_load_teacher(const mmrd_pg_request *r, mmrd_weights *weights)
 
 	if (r->teacher.builtin)
 	{
-		mmrd_weights_init_teacher(weights);
+		mmrd_pg_builtin_load(&r->teacher, weights);
 		return;
 	}
 	mmrd_pg_access_begin(&access);

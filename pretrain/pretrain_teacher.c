@@ -8,8 +8,8 @@
  * every 100 steps and at the end) and teacher.safetensors (the trunk,
  * bfloat16, whenever there is a checkpoint).  When FOLDER has a checkpoint,
  * training goes on from it, maybe with larger pictures or batches; a step is
- * the same whether it was reached in one go or not.  Interrupt and TERM end it
- *after the step it is at, with a checkpoint.
+ * the same whether it was reached in one go or not.  Interrupt and TERM end
+ * it after the step it is at, with a checkpoint.
  *
  * Names are those of mmrd_pretraining_options, and threads, and seconds,
  * after which to stop.  `before-falling`, beside the checkpoint, is its copy

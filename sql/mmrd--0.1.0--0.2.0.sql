@@ -2,7 +2,29 @@
 -- would have made it: tests/t/070_upgrade.pl compares the two.
 \echo Use "ALTER EXTENSION mmrd UPDATE" to load this file. \quit
 
--- Changes of what 0.1.0 has, by hand: none.
+-- Changes of what 0.1.0 has, by hand:
+
+-- Teacher -1 was called builtin, which is now a better one.  Models know their
+-- teacher by id; a job that is not done knows it by name.
+DO $$
+BEGIN
+	IF EXISTS (SELECT FROM mmrd.teachers
+		WHERE name OPERATOR(pg_catalog.=) 'builtin_random')
+	THEN
+		RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
+			MESSAGE = 'teacher "builtin_random" already exists',
+			DETAIL = 'This version ships a teacher of that name.',
+			HINT = 'Give yours another name first: UPDATE mmrd.teachers SET name = ''mine'' WHERE name = ''builtin_random''.';
+	END IF;
+END $$;
+UPDATE mmrd.teachers SET name = 'builtin_random'
+	WHERE id OPERATOR(pg_catalog.=) -1;
+INSERT INTO mmrd.teachers (id, name, arch, builtin, created_by)
+	VALUES (-2, 'builtin', 'resnet18', true, CURRENT_USER);
+UPDATE mmrd.trainings
+	SET options = pg_catalog.jsonb_set(options, '{teacher}', '"builtin_random"')
+	WHERE (options OPERATOR(pg_catalog.->>) 'teacher') OPERATOR(pg_catalog.=) 'builtin'
+		AND state OPERATOR(pg_catalog.<>) 'done';
 
 -- New parts of the install script, copied by "make update-script":
 

@@ -126,8 +126,8 @@ mmrd_status mmrd_weights_load_teacher(mmrd_weights *weights,
                                       mmrd_error *err);
 
 /*
- * The teacher `builtin`: convolutions He-initialised (fan_out) from a fixed
- * seed, affine 1 and 0, statistics 0 and 1 (to be adapted to the scans).
+ * The teacher `builtin_random`: convolutions He-initialised (fan_out) from a
+ * fixed seed, affine 1 and 0, statistics 0 and 1 (to be adapted to the scans).
  */
 void mmrd_weights_init_teacher(mmrd_weights *weights);
 

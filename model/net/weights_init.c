@@ -13,7 +13,7 @@
 
 #include "model/base/random.h"
 
-/* The seed of the teacher `builtin`; part of its definition. */
+/* The seed of the teacher `builtin_random`; part of its definition. */
 static const uint64_t BUILTIN_SEED = 20260101;
 
 static bool

@@ -60,4 +60,4 @@ SET mmrd.precision = 'float16';
 SET mmrd.on_bad_image = 'ignore';
 
 -- the teacher that is always there
-SELECT id, name, arch, builtin FROM mmrd.teachers;
+SELECT id, name, arch, builtin FROM mmrd.teachers ORDER BY name;

@@ -27,7 +27,8 @@ CREATE TABLE scans AS SELECT id, rgb, aux, NULL::boolean AS bad, mask, id > 4 AS
 	FROM mmrd_synthesize(13, 1);
 SELECT version, threshold > 0 FROM mmrd_train('scans', 'm', aux => NULL,
 	filter => 'not val', validation => 'val',
-	options => '{"epochs": 1, "input_size": 64, "prototypes": [0, 0, 0], "threshold_fpr": 0.1}');
+	options => '{"epochs": 1, "input_size": 64, "prototypes": [0, 0, 0], "threshold_fpr": 0.1,
+		"teacher": "builtin_random"}');
 CREATE TABLE scored AS SELECT s.id, i.score, i.map FROM scans s, mmrd_inspect(s.rgb) i WHERE val;
 
 -- The ceil((n + 1)(1 - fpr))-th smallest of n, and the largest at most: of the
@@ -120,7 +121,7 @@ DROP ROLE mmrd_test_nobody;
 
 -- deploy => if_better.  Labels made from the scores of a second version, so
 -- that it is known which one they favour: a third one, trained as the second.
-\set options '"epochs": 1, "input_size": 64, "prototypes": [0, 0, 0], "threshold_fpr": 0.1'
+\set options '"epochs": 1, "input_size": 64, "prototypes": [0, 0, 0], "threshold_fpr": 0.1, "teacher": "builtin_random"'
 SELECT version, deployed FROM mmrd_train('scans', 'm', aux => NULL, filter => 'not val', validation => 'val',
 	options => ('{"seed": 1, "deploy": "never", ' || :'options' || '}')::jsonb);
 SELECT mmrd_deploy('m', 2);

@@ -42,7 +42,7 @@ FROM kinds JOIN mmrd.models m USING (name) JOIN mmrd.versions a ON a.model = m.i
 SELECT count(DISTINCT (method, fpr, threshold, pixel_threshold, scores)) FROM mmrd.calibrations;
 SELECT name, round(100.0 * length(file) / max(length(file)) OVER ()) AS size FROM files WHERE name IN ('next', 'half');
 SELECT dtype, count(*) FROM mmrd.tensors WHERE version = (SELECT id FROM mmrd.versions WHERE options ->> 'precision' = 'bfloat16' LIMIT 1) GROUP BY 1 ORDER BY 1;
-SELECT count(*) FROM mmrd.teachers;
+SELECT count(*) FROM mmrd.teachers WHERE NOT builtin;
 
 -- What the file says.
 CREATE FUNCTION header_bytes(file bytea) RETURNS integer LANGUAGE sql AS $$

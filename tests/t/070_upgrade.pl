@@ -144,7 +144,16 @@ for my $version (sort keys %released)
 	$other->query('PREPARE p AS ' . scores('m'));
 	is($other->query('EXECUTE p'), $expected{m}, 'another session');
 
+	# A teacher of the user's that has the name: nothing happens to it.
+	$session->query(q{UPDATE mmrd.teachers SET name = 'builtin_random' WHERE id > 0});
 	my ($done, $errors) = $session->query('ALTER EXTENSION mmrd UPDATE');
+	like($errors, qr/teacher "builtin_random" already exists.*HINT:  Give yours another name/s,
+		'a name that is taken');
+	is($session->query(q{SELECT extversion FROM pg_extension WHERE extname = 'mmrd'}), $version, 'no update');
+	$session->query(q{UPDATE mmrd.teachers SET name = 'imported' WHERE id > 0});
+	$all = $session->query($rows);
+
+	($done, $errors) = $session->query('ALTER EXTENSION mmrd UPDATE');
 	is($errors, '', "updated from $version");
 	is($session->query(q{SELECT extversion FROM pg_extension WHERE extname = 'mmrd'}), $now, "to $now");
 	is($session->query($rows), $all, 'the same rows');
@@ -152,6 +161,14 @@ for my $version (sort keys %released)
 	is($other->query('EXECUTE p'), $expected{m}, 'also for who had prepared it');
 	is(differences($database, 'fresh'), '',
 		"no difference to a fresh $now (else: tests/upgrade/README.md)");
+
+	# The teacher that was called builtin is the same under its new name; a job
+	# that is not done goes on with it.
+	is($session->query(q{SELECT string_agg(DISTINCT t.name, ' ') FROM mmrd.versions v
+		JOIN mmrd.teachers t ON t.id = v.teacher WHERE t.builtin}), 'builtin_random',
+		'models keep their teacher');
+	is($session->query(q{SELECT string_agg(state || ' ' || (options ->> 'teacher'), ', ' ORDER BY id)
+		FROM mmrd.trainings}), 'done builtin, cancelled builtin_random', 'so do jobs');
 
 	# What was begun goes on.
 	$session->query("SELECT mmrd_resume($job)");
