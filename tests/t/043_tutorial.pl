@@ -142,15 +142,15 @@ SKIP:
 	# The next minute comes by itself.
 	$node->safe_psql('line', q{INSERT INTO scans (rgb, aux)
 		SELECT rgb, aux FROM mmrd_synthesize(2, seed => 9)});
-	is(until_there(q{SELECT count(*) FROM mmrd.results HAVING count(*) = 33}, 100),
+	is(until_there(q{SELECT count(*) FROM mmrd.results HAVING count(*) = 33}, 300),
 		'33', 'pg_cron drains the queue');
 
 	# The nights are long: have them now.
 	query(q{SELECT cron.schedule(jobname, '* * * * *', command) FROM cron.job
 		WHERE jobname <> 'score'});
-	is(until_there(q{SELECT version FROM mmrd.versions WHERE version = 2}, 240), '2',
+	is(until_there(q{SELECT version FROM mmrd.versions WHERE version = 2}, 900), '2',
 		'the night makes a new version');
-	is(until_there(q{SELECT version FROM mmrd.jobs WHERE job = 2 AND state = 'done'}, 30),
+	is(until_there(q{SELECT version FROM mmrd.jobs WHERE job = 2 AND state = 'done'}, 300),
 		'2', 'as a job');
 	query(q{SELECT cron.unschedule(jobname) FROM cron.job});
 	query(q{SELECT mmrd_cancel(job) FROM mmrd.jobs WHERE state IN ('queued', 'running')});

@@ -38,12 +38,12 @@ sub state
 		"SELECT state FROM mmrd.jobs WHERE job = $job");
 }
 
-# The state at the end of a job, after 3 minutes at most.
+# The state at the end of a job, after 10 minutes at most.
 sub wait_for
 {
 	my ($node, $job) = @_;
 
-	return $node->safe_psql('postgres', "SELECT mmrd_wait($job, '3 min')");
+	return $node->safe_psql('postgres', "SELECT mmrd_wait($job, '10 min')");
 }
 
 # Everything a training made, to the bit: of the version that a job made.
@@ -82,7 +82,7 @@ sub until_true
 	my ($condition) = @_;
 	my $start = time;
 
-	while (time - $start < 180)
+	while (time - $start < 400)
 	{
 		return time - $start if $condition->();
 		sleep 0.05;

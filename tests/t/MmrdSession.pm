@@ -18,7 +18,7 @@ sub new
 	my ($class, $node, $database) = @_;
 	my $self = { in => '', out => '', err => '', marks => 0 };
 
-	$self->{timer} = IPC::Run::timer(300);
+	$self->{timer} = IPC::Run::timer(600);
 	$self->{run} = IPC::Run::start(
 		[ 'psql', '-XAtq', '-d', $node->connstr($database || 'postgres'),
 			'-f', '-' ],
@@ -48,7 +48,7 @@ sub answer
 	my $mark = "mark $self->{marks}\n";
 	my $start = time;
 
-	$self->{timer}->start(300);
+	$self->{timer}->start(600);
 	while ($self->{out} !~ /^$mark/m || $self->{err} !~ /^$mark/m)
 	{
 		last if !$self->{run}->pumpable;
@@ -117,7 +117,7 @@ sub resident
 sub crash
 {
 	my ($self, $node) = @_;
-	my $until = time + 180;
+	my $until = time + 400;
 	my $restarts = sub {
 		my @lines = PostgreSQL::Test::Utils::slurp_file($node->logfile) =~ /all server processes terminated; reinitializing/g;
 		return scalar @lines;
@@ -137,7 +137,7 @@ sub crash
 sub poll
 {
 	my ($self, $sql, $wanted) = @_;
-	my $until = time + 180;
+	my $until = time + 400;
 
 	while (time < $until)
 	{
