@@ -36,7 +36,8 @@ static mmrd_pg_statement read_calibration = {
     "SELECT $1 ->> 'method', ($1 ->> 'fpr')::real, "
     "($1 ->> 'threshold')::real, ($1 ->> 'pixel_threshold')::real, "
     "(SELECT array_agg(x::real ORDER BY place) FROM "
-    "jsonb_array_elements_text($1 -> 'scores') WITH ORDINALITY s (x, place)) "
+    "jsonb_array_elements_text(CASE jsonb_typeof($1 -> 'scores') "
+    "WHEN 'array' THEN $1 -> 'scores' END) WITH ORDINALITY s (x, place)) "
     "FROM (SELECT jsonb_each.key FROM jsonb_each($1) LIMIT 1) object",
     true,
     1,
