@@ -103,7 +103,7 @@ $node->safe_psql('one', q{
 	SELECT mmrd_calibrate('m', 'scans', fpr => 0.25);
 	SELECT mmrd_allow('m', 'line');
 	SELECT mmrd_import_model('imported', overlay(f PLACING '\x0000' FROM
-			9 + get_byte(f, 0) + (get_byte(f, 1) << 8) + (get_byte(f, 2) << 16) +
+			11 + get_byte(f, 0) + (get_byte(f, 1) << 8) + (get_byte(f, 2) << 16) +
 			(convert_from(substr(f, 9, get_byte(f, 0) + (get_byte(f, 1) << 8) + (get_byte(f, 2) << 16)), 'UTF8')::jsonb
 				-> 'teacher.conv1.weight' -> 'data_offsets' ->> 0)::integer))
 		FROM mmrd_export_model('m', 2) f});
