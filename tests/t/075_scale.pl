@@ -37,7 +37,7 @@ $main->query('CREATE EXTENSION mmrd');
 $main->query('CREATE TABLE scans AS SELECT * FROM mmrd_synthesize(5, 1)');
 is($main->query($train), '1', 'a model on the hub');
 my $import = q{SELECT mmrd_import_model('imported', overlay(f PLACING '\x0000' FROM
-		9 + get_byte(f, 0) + (get_byte(f, 1) << 8) + (get_byte(f, 2) << 16) +
+		11 + get_byte(f, 0) + (get_byte(f, 1) << 8) + (get_byte(f, 2) << 16) +
 		(convert_from(substr(f, 9, get_byte(f, 0) + (get_byte(f, 1) << 8) + (get_byte(f, 2) << 16)), 'UTF8')::jsonb
 			-> 'teacher.conv1.weight' -> 'data_offsets' ->> 0)::integer))
 	FROM mmrd_export_model('m', 1) f};
