@@ -25,9 +25,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "loader/weights/safetensors_write.h"
+#include "model/base/clock.h"
 #include "model/base/threads.h"
 #include "pretrain/pretraining.h"
 
@@ -342,19 +342,10 @@ write_curve(curve *c, int64_t step, double seconds, double lr)
 	c->n = 0;
 }
 
-static double
-seconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
-}
-
 static void
 run(const arguments *a, mmrd_pretraining *p)
 {
-	const double started = seconds_now();
+	const double started = mmrd_clock_ms();
 	const int64_t falls =
 	    (int64_t) ((double) a->options.steps * (1 - a->options.falling));
 	mmrd_error err = {0};
@@ -372,7 +363,8 @@ run(const arguments *a, mmrd_pretraining *p)
 		step = mmrd_pretraining_steps(p);
 		add_to_curve(&c, &report);
 		if (step % CURVE_EVERY == 0)
-			write_curve(&c, step, seconds_now() - started, report.lr);
+			write_curve(&c, step, (mmrd_clock_ms() - started) / 1e3,
+			            report.lr);
 		if (step == falls)
 			save_checkpoint(a, p, "before-falling");
 		if (step % CHECKPOINT_EVERY == 0)
@@ -380,7 +372,7 @@ run(const arguments *a, mmrd_pretraining *p)
 			save_checkpoint(a, p, "checkpoint");
 			save_teacher(a, p);
 		}
-		if (a->seconds > 0 && seconds_now() - started > a->seconds)
+		if (a->seconds > 0 && (mmrd_clock_ms() - started) / 1e3 > a->seconds)
 			stopping = 1;
 	}
 	save_checkpoint(a, p, "checkpoint");

@@ -136,13 +136,6 @@ mmrd_wino_tiles(const mmrd_conv_shape *s)
 	return s->N * mmrd_blocks(s->OH, 4) * mmrd_blocks(s->OW, 4);
 }
 
-/* To whole cache lines of floats. */
-static inline size_t
-mmrd_wino_rounded(size_t n)
-{
-	return (n + 15) & ~(size_t) 15;
-}
-
 /*
  * Numbers from one of the 36 planes to the next, which hold n each: an odd
  * number of cache lines, of `line` numbers.  Planes a power of two apart would

@@ -16,22 +16,9 @@
 #define LANES 8
 #define VECTORS 2
 
-#include "model/kernel/tile_body.h"
-#include "model/kernel/winograd_body.h"
-#include "model/kernel/half_body.h"
-#include "model/kernel/gate_body.h"
+#include "model/kernel/isa_body.h"
 
-const mmrd_isa mmrd_isa_avx2 = {"avx2",
-                                tile,
-                                outer,
-                                wino_input,
-                                wino_output,
-                                wino_gradient,
-                                wino_weight,
-                                wino_weight_back,
-                                exponentials,
-                                gate,
-                                MMRD_HALF_MEMBERS};
+const mmrd_isa mmrd_isa_avx2 = MMRD_ISA_TABLE("avx2");
 
 #ifdef __clang__
 #pragma clang attribute pop

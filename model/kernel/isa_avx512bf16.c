@@ -22,22 +22,9 @@
 #define VECTORS 4
 #define HAVE_DOT 1
 
-#include "model/kernel/tile_body.h"
-#include "model/kernel/winograd_body.h"
-#include "model/kernel/half_body.h"
-#include "model/kernel/gate_body.h"
+#include "model/kernel/isa_body.h"
 
-const mmrd_isa mmrd_isa_avx512bf16 = {"avx512bf16",
-                                      tile,
-                                      outer,
-                                      wino_input,
-                                      wino_output,
-                                      wino_gradient,
-                                      wino_weight,
-                                      wino_weight_back,
-                                      exponentials,
-                                      gate,
-                                      MMRD_HALF_MEMBERS};
+const mmrd_isa mmrd_isa_avx512bf16 = MMRD_ISA_TABLE("avx512bf16");
 
 #ifdef __clang__
 #pragma clang attribute pop

@@ -12,10 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "loader/image/format.h"
 #include "loader/image/png.h"
+#include "model/base/clock.h"
 #include "model/input/input_image.h"
 #include "model/kernel/blur.h"
 #include "model/kernel/cosine_map.h"
@@ -28,15 +28,6 @@ enum
 	SIDE = 512, /* pixels of the files */
 	MAX_RUNS = 100
 };
-
-static double
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double) t.tv_sec * 1e3 + (double) t.tv_nsec * 1e-6;
-}
 
 static int
 by_value(const void *a, const void *b)
@@ -137,25 +128,25 @@ main(int argc, char **argv)
 		const int at = k < 0 ? 0 : k; /* the first one warms up */
 		const float *in[2] = {inputs[0], inputs[1]};
 		mmrd_raster images[2];
-		double t = now_ms();
+		double t = mmrd_clock_ms();
 
 		for (int m = 0; m < 2; m++)
 			must(mmrd_image_decode(files[m], n_bytes[m], &limits, &images[m],
 			                       &err),
 			     &err);
-		decode[at] = now_ms() - t;
-		t = now_ms();
+		decode[at] = mmrd_clock_ms() - t;
+		t = mmrd_clock_ms();
 		for (int m = 0; m < 2; m++)
 			must(mmrd_input_image(&images[m], NULL, (int) S, inputs[m], &err),
 			     &err);
-		resize[at] = now_ms() - t;
-		t = now_ms();
+		resize[at] = mmrd_clock_ms() - t;
+		t = mmrd_clock_ms();
 		must(mmrd_scorer_run(scorer, packed, in, map, &score, &err), &err);
-		network[at] = now_ms() - t;
+		network[at] = mmrd_clock_ms() - t;
 		mmrd_scorer_look(scorer, &view);
-		t = now_ms();
+		t = mmrd_clock_ms();
 		make_map(&view, (int) S, scratch, map, scratch + S * S);
-		maps[at] = now_ms() - t;
+		maps[at] = mmrd_clock_ms() - t;
 		for (int m = 0; m < 2; m++)
 			mmrd_raster_clear(&images[m]);
 	}

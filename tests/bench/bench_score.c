@@ -13,22 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "model/base/clock.h"
 #include "model/kernel/conv.h"
 #include "model/kernel/isa.h"
 #include "model/mmrd.h"
 #include "model/net/forward.h"
 #include "tests/bench/peak.h"
-
-static double
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double) t.tv_sec * 1e3 + (double) t.tv_nsec * 1e-6;
-}
 
 static int
 by_value(const void *a, const void *b)
@@ -86,10 +77,10 @@ layers(const char *what, const mmrd_program *p, int N, int runs, double peak,
 		e.relu = true;
 		for (int k = 0; k < runs; k++)
 		{
-			const double t = now_ms();
+			const double t = mmrd_clock_ms();
 
 			mmrd_conv_forward(&s, x, packed, &e, y, work);
-			best = now_ms() - t < best ? now_ms() - t : best;
+			best = mmrd_clock_ms() - t < best ? mmrd_clock_ms() - t : best;
 		}
 		gmac = (double) s.N * s.K * s.K * s.C * s.O *
 		       (s.transposed ? s.H * s.W : s.OH * s.OW) * 1e-9;
@@ -166,14 +157,14 @@ main(int argc, char **argv)
 	}
 	for (int k = -1; k < runs; k++)
 	{
-		const double t = now_ms();
+		const double t = mmrd_clock_ms();
 
 		if (mmrd_scorer_run(scorer, packed, inputs, map, &score, &err) !=
 		    MMRD_OK)
 			fail(&err);
 		if (k >= 0)
 		{
-			times[k] = now_ms() - t;
+			times[k] = mmrd_clock_ms() - t;
 			sum += times[k];
 		}
 	}
